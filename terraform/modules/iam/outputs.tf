@@ -1,0 +1,25 @@
+output "nifi_instance_profile" {
+  description = "Instance profile of NiFi hosts: name and ARN."
+  value       = { name = aws_iam_instance_profile.nifi.name, arn = aws_iam_instance_profile.nifi.arn }
+
+  # A host asks for its certificates at its first boot.
+  depends_on = [aws_iam_role_policy.nifi, aws_iam_role_policy.nifi_certificates, aws_iam_role_policy_attachment.nifi_ssm]
+}
+
+output "airflow_instance_profile" {
+  description = "Instance profile of Airflow hosts: name and ARN."
+  value       = { name = aws_iam_instance_profile.airflow.name, arn = aws_iam_instance_profile.airflow.arn }
+}
+
+output "roles" {
+  description = "Role ARNs: nifi_instance, airflow_instance, nifi_trigger, issuer, pickup, plan, apply."
+  value = {
+    nifi_instance    = aws_iam_role.nifi.arn
+    airflow_instance = aws_iam_role.airflow.arn
+    nifi_trigger     = aws_iam_role.nifi_trigger.arn
+    issuer           = aws_iam_role.issuer.arn
+    pickup           = aws_iam_role.pickup.arn
+    plan             = aws_iam_role.deployer["plan"].arn
+    apply            = aws_iam_role.deployer["apply"].arn
+  }
+}

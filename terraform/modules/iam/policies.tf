@@ -1,0 +1,185 @@
+data "aws_iam_policy_document" "nifi" {
+  statement {
+    sid       = "Archives"
+    actions   = ["s3:GetObject"]
+    resources = ["${var.bucket_arns["artifacts"]}/nifi/*", "${var.bucket_arns["artifacts"]}/agents/*"]
+  }
+
+  statement {
+    sid       = "RevokedSerials"
+    actions   = ["s3:GetObject"]
+    resources = ["${var.bucket_arns["certificates"]}/revocations/*"]
+  }
+
+  statement {
+    sid       = "Truststore"
+    actions   = ["s3:GetObject", "s3:PutObject"]
+    resources = ["${var.bucket_arns["certificates"]}/nifi/*"]
+  }
+
+  statement {
+    sid       = "ListOwnBuckets"
+    actions   = ["s3:ListBucket"]
+    resources = [var.bucket_arns["artifacts"], var.bucket_arns["certificates"], var.bucket_arns["bronze"]]
+  }
+
+  statement {
+    sid       = "Bronze"
+    actions   = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
+    resources = ["${var.bucket_arns["bronze"]}/*"]
+  }
+
+  statement {
+    sid       = "DataKey"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [var.data_key_arn]
+  }
+
+  # A host's copy of its own keystore, and of no other's: the secret's tag must name the instance that asks. EC2 makes the instance's id
+  # part of aws:userid (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-infotouse).
+  statement {
+    sid       = "OwnKeystore"
+    actions   = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]
+    resources = ["${local.secrets}/nifi/*"]
+
+    condition {
+      test     = "StringLike"
+      variable = "aws:userid"
+      values   = ["*:&{aws:ResourceTag/InstanceId}"]
+    }
+  }
+
+  statement {
+    sid       = "MakeOwnKeystore"
+    actions   = ["secretsmanager:CreateSecret", "secretsmanager:TagResource"]
+    resources = ["${local.secrets}/nifi/*"]
+
+    condition {
+      test     = "StringLike"
+      variable = "aws:userid"
+      values   = ["*:&{aws:RequestTag/InstanceId}"]
+    }
+
+    # Nobody takes over a secret that has an owner by tagging it anew.
+    condition {
+      test     = "Null"
+      variable = "aws:ResourceTag/InstanceId"
+      values   = ["true"]
+    }
+  }
+
+  statement {
+    sid       = "Logs"
+    actions   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    resources = ["${local.log_groups}/nifi:*"]
+  }
+
+  # PutMetricData knows no resources: the namespace is the limit (CloudWatch, service authorization reference).
+  statement {
+    #checkov:skip=CKV_AWS_111:Limited by namespace
+    #checkov:skip=CKV_AWS_356:Limited by namespace
+    sid       = "Metrics"
+    actions   = ["cloudwatch:PutMetricData"]
+    resources = ["*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "cloudwatch:namespace"
+      values   = ["DataPlatform/${var.env}"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "issuer" {
+  source_policy_documents = [var.issue_users_policy]
+
+  statement {
+    sid       = "Registry"
+    actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+    resources = [for prefix in ["crl", "registry", "revocations", "trust-store", "users"] : "${var.bucket_arns["certificates"]}/${prefix}/*"]
+  }
+
+  statement {
+    sid       = "ListRegistry"
+    actions   = ["s3:ListBucket"]
+    resources = [var.bucket_arns["certificates"]]
+  }
+
+  statement {
+    sid = "WriteKeystores"
+    actions = [
+      "secretsmanager:CreateSecret",
+      "secretsmanager:DeleteSecret",
+      "secretsmanager:DescribeSecret",
+      "secretsmanager:GetResourcePolicy",
+      "secretsmanager:PutResourcePolicy",
+      "secretsmanager:PutSecretValue",
+      "secretsmanager:RestoreSecret",
+      "secretsmanager:TagResource",
+    ]
+    resources = ["${local.secrets}/users/*"]
+  }
+
+  # Describing trust stores knows no resources (Elastic Load Balancing, service authorization reference).
+  statement {
+    #checkov:skip=CKV_AWS_356:Read-only calls that know no resources
+    sid = "ReadTrustStore"
+    actions = [
+      "elasticloadbalancing:DescribeTrustStores",
+      "elasticloadbalancing:DescribeTrustStoreRevocations",
+    ]
+    resources = ["*"]
+  }
+
+  statement {
+    sid = "ReplaceRevocationList"
+    actions = [
+      "elasticloadbalancing:AddTrustStoreRevocations",
+      "elasticloadbalancing:GetTrustStoreRevocationContent",
+      "elasticloadbalancing:RemoveTrustStoreRevocations",
+    ]
+    resources = [var.trust_store_arn]
+  }
+
+  statement {
+    sid       = "PlatformDocument"
+    actions   = ["ssm:GetParameter"]
+    resources = ["${local.parameters}/platform"]
+  }
+}
+
+data "aws_iam_policy_document" "pickup" {
+  statement {
+    sid       = "ReadKeystores"
+    actions   = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
+    resources = ["${local.secrets}/users/*"]
+  }
+
+  statement {
+    sid       = "ReadCertificates"
+    actions   = ["s3:GetObject"]
+    resources = ["${var.bucket_arns["certificates"]}/trust-store/*", "${var.bucket_arns["certificates"]}/users/*"]
+  }
+
+  statement {
+    sid       = "PlatformDocument"
+    actions   = ["ssm:GetParameter"]
+    resources = ["${local.parameters}/platform"]
+  }
+}
+
+data "aws_iam_policy_document" "nifi_trigger" {
+  statement {
+    sid       = "OneCertificate"
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = ["${local.secrets}/users/airflow/*"]
+  }
+}
+
+data "aws_iam_policy_document" "airflow" {
+  statement {
+    sid       = "TriggerNifi"
+    actions   = ["sts:AssumeRole"]
+    resources = [aws_iam_role.nifi_trigger.arn]
+  }
+}

@@ -1,0 +1,121 @@
+# The provider writes policy documents itself, without asking AWS.
+provider "aws" {
+  region                      = "eu-central-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+
+override_data {
+  target = data.aws_caller_identity.this
+  values = { account_id = "111122223333" }
+}
+
+variables {
+  env             = "dev"
+  region          = "eu-central-1"
+  data_key_arn    = "arn:aws:kms:eu-central-1:111122223333:key/11111111-2222-3333-4444-555555555555"
+  trust_store_arn = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:truststore/dev-users/0123456789abcdef"
+
+  bucket_arns = {
+    bronze       = "arn:aws:s3:::dl-dev-bronze-test"
+    silver       = "arn:aws:s3:::dl-dev-silver-test"
+    gold         = "arn:aws:s3:::dl-dev-gold-test"
+    certificates = "arn:aws:s3:::nifi-dev-certs-test"
+    artifacts    = "arn:aws:s3:::dataplatform-dev-artifacts-test"
+    logs         = "arn:aws:s3:::dataplatform-dev-logs-test"
+  }
+
+  issue_users_policy    = "{\"Version\":\"2012-10-17\",\"Statement\":[]}"
+  issue_services_policy = "{\"Version\":\"2012-10-17\",\"Statement\":[]}"
+}
+
+run "no_policy_allows_everything" {
+  command = plan
+
+  assert {
+    condition = alltrue(flatten([
+      for document in [
+        data.aws_iam_policy_document.nifi, data.aws_iam_policy_document.nifi_trigger, data.aws_iam_policy_document.issuer,
+        data.aws_iam_policy_document.pickup, data.aws_iam_policy_document.plan, data.aws_iam_policy_document.apply,
+        ] : [
+        for s in jsondecode(document.json).Statement : [
+          for action in flatten([s.Action]) : !endswith(action, ":*") && action != "*"
+        ]
+      ]
+    ]))
+    error_message = "no action is * or a whole service"
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for document in [data.aws_iam_policy_document.nifi, data.aws_iam_policy_document.issuer, data.aws_iam_policy_document.pickup, data.aws_iam_policy_document.nifi_trigger] : [
+        for s in jsondecode(document.json).Statement : contains(["Metrics", "ReadTrustStore"], s.Sid) if contains(flatten([s.Resource]), "*")
+      ]
+    ]))
+    error_message = "resources are named, but for the two calls that know none"
+  }
+
+  assert {
+    condition     = length(replace(data.aws_iam_policy_document.apply.json, "/\\s/", "")) < 10240
+    error_message = "IAM keeps at most 10,240 characters of a role's own policies"
+  }
+}
+
+run "the_issuer_reads_no_secret_and_the_planner_changes_nothing" {
+  command = plan
+
+  assert {
+    condition     = !strcontains(data.aws_iam_policy_document.issuer.json, "GetSecretValue")
+    error_message = "the issuer writes keystores and cannot read them"
+  }
+
+  assert {
+    condition = alltrue(flatten([for s in jsondecode(data.aws_iam_policy_document.plan.json).Statement : [
+      for action in flatten([s.Action]) : can(regex(":(Describe|Get|List|Decrypt)", action)) || contains(["StateLock", "StateKey"], s.Sid)
+    ]]))
+    error_message = "apart from the state's lock a plan only reads"
+  }
+
+  assert {
+    condition     = !strcontains(data.aws_iam_policy_document.plan.json, "GetSecretValue") && !strcontains(data.aws_iam_policy_document.apply.json, "GetSecretValue")
+    error_message = "deployers read no secret"
+  }
+}
+
+run "hosts_touch_their_own_keystore_only" {
+  command = plan
+
+  assert {
+    condition     = one([for s in jsondecode(data.aws_iam_policy_document.nifi.json).Statement : s if s.Sid == "OwnKeystore"]).Condition.StringLike["aws:userid"] == "*:$${aws:ResourceTag/InstanceId}"
+    error_message = "the secret's tag must name the instance that asks"
+  }
+}
+
+run "only_named_github_environments_may_deploy" {
+  command = plan
+
+  variables {
+    github_repository = "example/data-platform"
+  }
+
+  assert {
+    condition = [
+      for s in jsondecode(data.aws_iam_policy_document.deployer_trust["apply"].json).Statement :
+      s.Condition.StringEquals["token.actions.githubusercontent.com:sub"] if s.Action == "sts:AssumeRoleWithWebIdentity"
+    ] == ["repo:example/data-platform:environment:dev"]
+    error_message = "apply is for jobs of the environment, which asks for approval"
+  }
+}
+
+run "refuses_an_address_as_repository" {
+  command = plan
+
+  variables {
+    github_repository = "https://github.com/example/data-platform"
+  }
+
+  expect_failures = [var.github_repository]
+}

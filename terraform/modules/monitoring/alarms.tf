@@ -1,0 +1,109 @@
+locals {
+  minute = 60
+  day    = 86400
+  alb    = { LoadBalancer = var.alb_suffix }
+
+  alarms = {
+    nifi-unhealthy-hosts = {
+      description = "The balancer finds a NiFi host unhealthy"
+      namespace   = "AWS/ApplicationELB"
+      metric      = "UnHealthyHostCount"
+      statistic   = "Maximum"
+      dimensions  = merge(local.alb, { TargetGroup = var.nifi.target_group_suffix })
+      comparison  = "GreaterThanThreshold"
+      threshold   = 0
+      period      = local.minute
+      periods     = 5
+    }
+    alb-errors = {
+      description = "The balancer itself answers with errors (5xx)"
+      namespace   = "AWS/ApplicationELB"
+      metric      = "HTTPCode_ELB_5XX_Count"
+      statistic   = "Sum"
+      dimensions  = local.alb
+      comparison  = "GreaterThanThreshold"
+      threshold   = 10
+      period      = local.minute
+      periods     = 1
+    }
+    # ACM reports once a day, also for imported certificates, and renews its own 60 days ahead.
+    # https://docs.aws.amazon.com/acm/latest/userguide/cloudwatch-metrics.html
+    certificate-expiry = {
+      description = "The listener's certificate expires within 30 days"
+      namespace   = "AWS/CertificateManager"
+      metric      = "DaysToExpiry"
+      statistic   = "Minimum"
+      dimensions  = { CertificateArn = var.certificate_arn }
+      comparison  = "LessThanThreshold"
+      threshold   = 30
+      period      = local.day
+      periods     = 1
+    }
+    # A trust store whose revocation list has lapsed lets nobody in.
+    # https://docs.aws.amazon.com/privateca/latest/userguide/PcaCloudWatch.html
+    revocation-list = {
+      description = "The users' CA cannot write its revocation list into the certificates bucket"
+      namespace   = "AWS/ACMPrivateCA"
+      metric      = "MisconfiguredCRLBucket"
+      statistic   = "Sum"
+      dimensions  = { PrivateCAArn = var.users_ca_arn }
+      comparison  = "GreaterThanThreshold"
+      threshold   = 0
+      period      = local.minute
+      periods     = 1
+    }
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
+
+  alarm_name          = "${var.env}-${each.key}"
+  alarm_description   = each.value.description
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric
+  statistic           = each.value.statistic
+  dimensions          = each.value.dimensions
+  comparison_operator = each.value.comparison
+  threshold           = each.value.threshold
+  period              = each.value.period
+  evaluation_periods  = each.value.periods
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+# Desired may change by scaling: compare with what the group wants at that moment.
+resource "aws_cloudwatch_metric_alarm" "too_few_hosts" {
+  alarm_name          = "${var.env}-nifi-too-few-hosts"
+  alarm_description   = "Fewer NiFi hosts in service than the Auto Scaling group wants"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  evaluation_periods  = 10
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id          = "missing"
+    expression  = "desired - in_service"
+    label       = "hosts missing"
+    return_data = true
+  }
+
+  dynamic "metric_query" {
+    for_each = { desired = "GroupDesiredCapacity", in_service = "GroupInServiceInstances" }
+
+    content {
+      id = metric_query.key
+
+      metric {
+        namespace   = "AWS/AutoScaling"
+        metric_name = metric_query.value
+        stat        = "Average"
+        period      = local.minute
+        dimensions  = { AutoScalingGroupName = var.nifi.asg_name }
+      }
+    }
+  }
+}

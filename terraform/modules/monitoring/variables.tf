@@ -1,0 +1,44 @@
+variable "env" {
+  description = "Environment: dev, ppd or prod."
+  type        = string
+
+  validation {
+    condition     = contains(["dev", "ppd", "prod"], var.env)
+    error_message = "env must be dev, ppd or prod."
+  }
+}
+
+variable "alarm_email" {
+  description = "Address that alarms are mailed to; null: nobody (the topic is there all the same)."
+  type        = string
+  default     = null
+}
+
+variable "log_days" {
+  description = "Days that the hosts' logs are kept."
+  type        = number
+  default     = 30
+}
+
+variable "nifi" {
+  description = "What to watch of NiFi: Auto Scaling group, target group suffix."
+  type = object({
+    asg_name            = string
+    target_group_suffix = string
+  })
+}
+
+variable "alb_suffix" {
+  description = "The balancer's ARN suffix."
+  type        = string
+}
+
+variable "certificate_arn" {
+  description = "The listener's certificate."
+  type        = string
+}
+
+variable "users_ca_arn" {
+  description = "The users' CA, which writes revocation lists."
+  type        = string
+}

@@ -1,0 +1,180 @@
+"""Bootstrap, apply, empty plan and destroy of DEV against the emulated account."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.integration.terraform.terraform_runner import Terraform
+from tests.support.pki import Authority, name
+
+pytestmark = pytest.mark.terraform
+ACCOUNT = "111122223333"
+STATE_BUCKET = f"dataplatform-tfstate-{ACCOUNT}-eu-central-1"
+SECRETS = re.compile(r"PRIVATE KEY|\"(password|secret_string|private_key)\": ?\"[^\"]+\"")
+
+
+@dataclass
+class Built:
+    """DEV as applied: how to run terraform on it, its values file, and clients of its account."""
+
+    terraform: Terraform
+    client: Callable[[str], Any]
+    platform: dict[str, Any]
+    state: str
+
+
+@pytest.fixture(scope="module")
+def client(credentials: Callable[[str], dict[str, str]]) -> Callable[[str], Any]:
+    given = credentials(ACCOUNT)
+    session = boto3.Session(
+        given["AWS_ACCESS_KEY_ID"], given["AWS_SECRET_ACCESS_KEY"], given["AWS_SESSION_TOKEN"], given["AWS_REGION"]
+    )
+
+    def make(service: str) -> Any:
+        return session.client(service, endpoint_url=given["AWS_ENDPOINT_URL"])
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def bootstrapped(
+    sources: Callable[[str], Path], providers: dict[str, str], credentials: Callable[[str], dict[str, str]]
+) -> str:
+    """The ARN of the state's key, after terraform/bootstrap made bucket and key."""
+    folder = sources("bootstrap") / "bootstrap"
+    (folder / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+    terraform = Terraform(folder, {**providers, **credentials(ACCOUNT)})
+    terraform.init()
+    values = {"account_id": ACCOUNT, "region": "eu-central-1", "s3_use_path_style": True}
+    terraform.plan(values)
+    terraform.run("apply", "-no-color", "-parallelism=30", "plan.tfplan")
+    terraform.run("plan", "-no-color", "-detailed-exitcode", "-var-file=plan.tfvars.json")
+    return str(json.loads(terraform.run("output", "-json"))["state_key_arn"]["value"])
+
+
+@pytest.fixture(scope="module")
+def built(
+    bootstrapped: str,
+    sources: Callable[[str], Path],
+    providers: dict[str, str],
+    credentials: Callable[[str], dict[str, str]],
+    client: Callable[[str], Any],
+    example: Callable[[str], dict[str, Any]],
+    authority: Authority,
+) -> Iterator[Built]:
+    issued = authority.issue(name(CN="nifi.dev.data.example.com"), "nifi.dev.data.example.com")
+    imported = client("acm").import_certificate(Certificate=issued.certificate_pem, PrivateKey=issued.key_pem)
+    terraform = Terraform(sources("built") / "environments" / "dev", {**providers, **credentials(ACCOUNT)})
+    backend = {
+        "bucket": STATE_BUCKET,
+        "key": "dev/terraform.tfstate",
+        "region": "eu-central-1",
+        "kms_key_id": bootstrapped,
+        "use_path_style": "true",
+    }
+    terraform.init(*(f"-backend-config={key}={value}" for key, value in backend.items()))
+    terraform.plan({**example("dev"), "certificate_arn": imported["CertificateArn"]})
+    terraform.run("apply", "-no-color", "-parallelism=30", "plan.tfplan")
+    outputs = json.loads(terraform.run("output", "-json"))
+    state = client("s3").get_object(Bucket=STATE_BUCKET, Key="dev/terraform.tfstate")["Body"].read().decode()
+    yield Built(terraform, client, outputs["platform"]["value"], state)
+    terraform.run("destroy", "-no-color", "-parallelism=30", "-auto-approve", "-var-file=plan.tfvars.json")
+    assert json.loads(terraform.run("show", "-json")).get("values") is None
+    left = [b["Name"] for b in client("s3").list_buckets()["Buckets"] if b["Name"] != STATE_BUCKET]
+    assert left == []
+    assert (
+        client("ec2").describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["running"]}])[
+            "Reservations"
+        ]
+        == []
+    )
+
+
+def test_a_second_plan_is_empty(built: Built) -> None:
+    built.terraform.run("plan", "-no-color", "-detailed-exitcode", "-var-file=plan.tfvars.json")
+
+
+def test_the_state_is_encrypted_and_holds_no_secret(built: Built, bootstrapped: str) -> None:
+    head = built.client("s3").head_object(Bucket=STATE_BUCKET, Key="dev/terraform.tfstate")
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", bootstrapped)
+    assert not SECRETS.search(built.state)
+
+
+def test_the_parameter_is_the_output(built: Built) -> None:
+    parameter = built.client("ssm").get_parameter(Name="/dataplatform/dev/platform")["Parameter"]
+    assert json.loads(parameter["Value"]) == built.platform
+
+
+def test_one_host_comes_up_closed_to_everybody_but_the_balancer(built: Built) -> None:
+    ec2 = built.client("ec2")
+    found = ec2.describe_instances(Filters=[{"Name": "tag:Role", "Values": ["nifi"]}])["Reservations"]
+    (instance,) = [instance for reservation in found for instance in reservation["Instances"]]
+    assert instance["MetadataOptions"]["HttpTokens"] == "required"
+    assert instance["SubnetId"] in built.platform["private_subnet_ids"]
+    assert "PublicIpAddress" not in instance
+    assert [group["GroupId"] for group in instance["SecurityGroups"]] == [built.platform["nifi"]["security_group_id"]]
+    rules = ec2.describe_security_group_rules(
+        Filters=[{"Name": "group-id", "Values": [built.platform["nifi"]["security_group_id"]]}]
+    )["SecurityGroupRules"]
+    incoming = {(r["FromPort"], r.get("ReferencedGroupInfo", {}).get("GroupId")) for r in rules if not r["IsEgress"]}
+    assert incoming == {
+        (9443, built.platform["alb"]["security_group_id"]),
+        (8443, built.platform["nifi"]["security_group_id"]),
+    }
+
+
+def test_the_trust_store_holds_the_users_ca_only(built: Built) -> None:
+    elb, pca = built.client("elbv2"), built.client("acm-pca")
+    (store,) = elb.describe_trust_stores()["TrustStores"]
+    assert store["TrustStoreArn"] == built.platform["alb"]["trust_store_arn"]
+    assert store["NumberOfCaCertificates"] == 1
+    body = (
+        built.client("s3")
+        .get_object(Bucket=built.platform["buckets"]["certificates"], Key="trust-store/users-ca.pem")["Body"]
+        .read()
+    )
+    users = pca.get_certificate_authority_certificate(CertificateAuthorityArn=built.platform["pki"]["users_ca_arn"])[
+        "Certificate"
+    ]
+    assert body.decode().strip() == users.strip()
+
+
+def test_who_may_issue_what(built: Built) -> None:
+    """Each role's policy names one CA and the templates it needs; a host revokes nothing."""
+    iam = built.client("iam")
+
+    def statements(role: str, policy: str) -> list[dict[str, Any]]:
+        document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+        found: list[dict[str, Any]] = document["Statement"]
+        return [s for s in found if "acm-pca:" in json.dumps(s["Action"])]
+
+    issuer = statements("dev-certificate-issuer", "issue")
+    host = statements("dev-nifi-instance", "services-certificates")
+    assert {s["Resource"] for s in issuer} == {built.platform["pki"]["users_ca_arn"]}
+    assert {s["Resource"] for s in host} == {built.platform["pki"]["services_ca_arn"]}
+    assert "EndEntityClientAuthCertificate/V1" in json.dumps(issuer)
+    assert "SubordinateCA" not in json.dumps([issuer, host])
+    assert "Revoke" not in json.dumps(host)
+
+
+def test_no_role_may_do_everything(built: Built) -> None:
+    iam = built.client("iam")
+    for role in iam.list_roles()["Roles"]:
+        if not role["RoleName"].startswith("dev-"):
+            continue
+        for policy in iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]:
+            document = iam.get_role_policy(RoleName=role["RoleName"], PolicyName=policy)["PolicyDocument"]
+            assert len(json.dumps(document, separators=(",", ":"))) < 10240
+            for statement in document["Statement"]:
+                actions = statement["Action"]
+                for action in [actions] if isinstance(actions, str) else actions:
+                    assert not action.endswith(":*"), f"{role['RoleName']}: {action}"
+                    assert action != "*"

@@ -1,0 +1,142 @@
+"""What hosts run at their first boot, tried with stand-ins for the tools that touch disks."""
+
+from __future__ import annotations
+
+import base64
+import os
+import stat
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+AGENT = '{ amazon-ssm-agent = { key = "agents/agent.deb", sha256 = "SHA" } }'
+# Stand-ins: each writes its call into $CALLS; what lsblk and blkid say comes from files of the test.
+TOOLS = {
+    "lsblk": 'case "$*" in *MODEL*) f=disks ;; *TYPE*) f=types ;; *MOUNTPOINTS*) f=mounts ;; esac; cat "$STATE/$f"',
+    "blkid": 'case "$*" in *LABEL*) cat "$STATE/label" ;; *) cat "$STATE/type" ;; esac',
+    "mkfs.ext4": 'echo "mkfs.ext4 $*" >>"$CALLS"; echo ext4 >"$STATE/type"; echo nifi >"$STATE/label"',
+    "mount": 'echo "mount $*" >>"$CALLS"; echo /mounted >"$STATE/mounts"',
+    "mountpoint": 'grep -q . "$STATE/mounts"',
+    "apt-get": 'echo "apt-get $*" >>"$CALLS"',
+    "dpkg": 'echo "dpkg $(basename "$2")" >>"$CALLS"',
+    "aws": 'printf package >"${@: -1}"',
+}
+
+
+def render(agents: str = "{}") -> str:
+    """The template as Terraform renders it."""
+    template = ROOT / "terraform" / "modules" / "nifi" / "user-data.tpl"
+    values = f'{{ agents = {agents}, artifacts_bucket = "artifacts", region = "eu-central-1" }}'
+    done = subprocess.run(
+        ["terraform", "console"],
+        input=f'base64encode(templatefile("{template}", {values}))\n',
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return base64.b64decode(done.stdout.strip().strip('"')).decode()
+
+
+@dataclass
+class Host:
+    """A machine with at most one disk beside the root disk; `boot` runs the script and returns the tools' calls."""
+
+    root: Path
+    script: str
+
+    def boot(self, expected: int = 0) -> list[str]:
+        calls = self.root / "calls"
+        calls.write_text("")
+        environment = {
+            **os.environ,
+            "PATH": f"{self.root / 'bin'}:{os.environ['PATH']}",
+            "STATE": str(self.root / "state"),
+            "CALLS": str(calls),
+            "TMPDIR": str(self.root),
+        }
+        done = subprocess.run(["bash", "-c", self.script], env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == expected, done.stderr
+        return calls.read_text().splitlines()
+
+
+def host(
+    root: Path, model: str = "", *, kind: str = "", label: str = "", disk: bool = True, agents: str = "{}"
+) -> Host:
+    (root / "bin").mkdir()
+    (root / "state").mkdir()
+    (root / "etc").mkdir()
+    (root / "etc" / "fstab").write_text("")
+    device = root / "nvme1n1"
+    state = {
+        "disks": f"{device} {model}\n" if disk else "",
+        "types": "disk\n",
+        "mounts": "",
+        "type": f"{kind}\n" if kind else "",
+        "label": f"{label}\n" if label else "",
+    }
+    for name, text in state.items():
+        (root / "state" / name).write_text(text)
+    for name, body in TOOLS.items():
+        tool = root / "bin" / name
+        tool.write_text(f"#!/bin/bash\n{body}\n")
+        tool.chmod(0o755)
+    if disk:
+        try:
+            os.mknod(device, 0o600 | stat.S_IFBLK, os.makedev(7, 200))
+        except PermissionError:
+            pytest.skip("only root can make a block device")
+    script = render(agents)
+    for there, here in {
+        "/dev/nvme": f"{root}/nvme",
+        "/etc/fstab": f"{root}/etc/fstab",
+        "/var/lib/nifi": f"{root}/data",
+    }.items():
+        assert there in script
+        script = script.replace(there, here)
+    return Host(root, script)
+
+
+def test_shellcheck_is_content() -> None:
+    script = render(AGENT.replace("SHA", "0" * 64))
+    subprocess.run(["shellcheck", "--shell=bash", "-"], input=script, text=True, check=True)
+
+
+def test_without_a_disk_the_folder_serves(tmp_path: Path) -> None:
+    assert host(tmp_path, disk=False).boot() == []
+    assert (tmp_path / "data").is_dir()
+
+
+def test_an_empty_volume_is_formatted_once(tmp_path: Path) -> None:
+    machine = host(tmp_path, "Amazon Elastic Block Store")
+    device = tmp_path / "nvme1n1"
+    assert machine.boot() == [f"mkfs.ext4 -q -L nifi {device}", f"mount {device} {tmp_path / 'data'}"]
+    (tmp_path / "state" / "mounts").write_text("")
+    assert machine.boot() == [f"mount {device} {tmp_path / 'data'}"]
+    assert (tmp_path / "etc" / "fstab").read_text().count("LABEL=nifi ") == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "why"),
+    [
+        ("Amazon Elastic Block Store", "xfs", "somebody's file system"),
+        ("Amazon EC2 NVMe Instance Storage", "", "instance storage, gone after a stop"),
+    ],
+)
+def test_a_disk_that_is_not_ours_stays_as_it_is(tmp_path: Path, model: str, kind: str, why: str) -> None:
+    assert host(tmp_path, model, kind=kind).boot() == [], why
+
+
+def test_a_package_with_another_checksum_is_not_installed(tmp_path: Path) -> None:
+    machine = host(tmp_path, disk=False, agents=AGENT.replace("SHA", "0" * 64))
+    assert [call for call in machine.boot(expected=1) if call.startswith("dpkg")] == []
+
+
+def test_a_package_with_its_checksum_is_installed(tmp_path: Path) -> None:
+    package = subprocess.run(["sha256sum"], input="package", capture_output=True, text=True, check=True).stdout.split()[
+        0
+    ]
+    machine = host(tmp_path, disk=False, agents=AGENT.replace("SHA", package))
+    assert machine.boot()[-1] == "dpkg amazon-ssm-agent.deb"
