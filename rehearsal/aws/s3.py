@@ -1,0 +1,104 @@
+"""S3: bucket policies that know their conditions, and server access logging as its documentation describes it."""
+
+from __future__ import annotations
+
+import json
+from fnmatch import fnmatchcase
+from typing import Any
+
+from moto.iam.access_control import PermissionResult
+from moto.s3.models import FakeBucket, FakeDeleteMarker
+from moto.s3.responses import S3Response
+
+from rehearsal.aws import buckets
+from rehearsal.aws.patching import replaces, wraps_original
+
+LOGGING = "logging.s3.amazonaws.com"
+
+
+@replaces(FakeBucket, "get_permission")
+def _get_permission(self: Any, action: str, resource: str) -> PermissionResult:
+    """Whether the bucket's policy says something about everybody's `action` on `resource`.
+
+    moto takes a statement whose condition is not met for a denial, and looks at no principal. Here only statements
+    about everybody, without a condition, decide: requests of a rehearsal stand for such over TLS, so that the usual
+    "deny unless aws:SecureTransport" does not concern them, and other conditions are not judged.
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html
+    """
+    if self.policy is None:
+        return PermissionResult.NEUTRAL
+    found = PermissionResult.NEUTRAL
+    for statement in buckets.as_list(json.loads(self.policy).get("Statement")):
+        if statement.get("Condition") or statement.get("Principal") not in ("*", {"AWS": "*"}, {"AWS": ["*"]}):
+            continue
+        if not _matches(statement, "Action", action) or not _matches(statement, "Resource", resource):
+            continue
+        if statement["Effect"] == "Deny":
+            return PermissionResult.DENIED
+        found = PermissionResult.PERMITTED
+    return found
+
+
+def _matches(statement: dict[str, Any], element: str, value: str) -> bool:
+    if element in statement:
+        return any(fnmatchcase(value, pattern) for pattern in buckets.as_list(statement[element]))
+    return not any(fnmatchcase(value, pattern) for pattern in buckets.as_list(statement.get(f"Not{element}")))
+
+
+@replaces(FakeBucket, "_log_permissions_enabled_policy")
+def _log_permissions_enabled_policy(target_bucket: Any, target_prefix: str | None) -> bool:
+    """Whether the target bucket lets S3 write logs below the prefix, in any form that a policy can say it.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
+    """
+    if not target_bucket.policy:
+        return False
+    arn = f"arn:aws:s3:::{target_bucket.name}/{target_prefix or ''}log"
+    for statement in buckets.as_list(json.loads(target_bucket.policy).get("Statement")):
+        principal = statement.get("Principal")
+        services = buckets.as_list(principal.get("Service")) if isinstance(principal, dict) else []
+        allowed = statement.get("Effect") == "Allow" and LOGGING in services
+        if allowed and _matches(statement, "Action", "s3:PutObject") and _matches(statement, "Resource", arn):
+            return True
+    return False
+
+
+FakeBucket._log_permissions_enabled_policy = staticmethod(  # type: ignore[method-assign]
+    _log_permissions_enabled_policy
+)
+
+
+@wraps_original(FakeBucket, "set_lifecycle")
+def _set_lifecycle(original: Any, self: Any, rules: list[dict[str, Any]]) -> None:
+    """Keep how many newer versions a rule spares; moto forgets it.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_NoncurrentVersionExpiration.html
+    """
+    original(self, rules)
+    for kept, asked in zip(self.rules, rules, strict=True):
+        expiration = asked.get("NoncurrentVersionExpiration") or {}
+        kept.newer_noncurrent_versions = expiration.get("NewerNoncurrentVersions")
+
+
+@wraps_original(S3Response, "get_bucket_lifecycle")
+def _get_bucket_lifecycle(original: Any, self: Any) -> Any:
+    plain = self.serialized
+
+    def complete(answer: Any) -> Any:
+        rules = self.backend.get_bucket_lifecycle(self.bucket_name)
+        for described, rule in zip(answer.result["Rules"], rules, strict=True):
+            newer = getattr(rule, "newer_noncurrent_versions", None)
+            if newer is not None:
+                described["NoncurrentVersionExpiration"]["NewerNoncurrentVersions"] = newer
+        return plain(answer)
+
+    self.serialized = complete
+    try:
+        return original(self)
+    finally:
+        del self.serialized
+
+
+# moto ends every version that it deletes, and cannot end a delete marker: removing one by its version id is how a
+# versioned bucket is emptied. Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/RemDelMarker.html
+FakeDeleteMarker.dispose = lambda self, garbage=False: None  # type: ignore[attr-defined]

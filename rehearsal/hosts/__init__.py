@@ -1,0 +1,1 @@
+"""The hosts of the emulated accounts: one podman container with systemd for every running instance."""
