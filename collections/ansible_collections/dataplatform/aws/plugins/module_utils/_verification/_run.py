@@ -1,0 +1,219 @@
+# Copyright: the data platform provisioner's authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole verification, in an order that lets the slow proofs (lapse, revocation) ripen while others run."""
+
+from __future__ import annotations
+
+import datetime as dt
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.dataplatform.aws.plugins.module_utils import _dn
+from ansible_collections.dataplatform.aws.plugins.module_utils._verification import (
+    _network,
+    _probes,
+    _refusals,
+    _roles,
+    _users,
+)
+from ansible_collections.dataplatform.aws.plugins.module_utils._verification._checks import (
+    PENDING,
+    CheckFailed,
+    Checks,
+    Outcome,
+)
+from ansible_collections.dataplatform.aws.plugins.module_utils._verification._http import Endpoint
+
+# What a user certificate must never be able to be (see SECURITY.md): the proxy, a node, the automation.
+RESERVED = {
+    "proxy": {"common_name": "edge", "organizational_unit": "Platform-Proxies", "organization": "Platform"},
+    "node": {"common_name": "node", "organizational_unit": "Platform-Nodes", "organization": "Platform"},
+    "automation": {
+        "common_name": "automation",
+        "organizational_unit": "Platform-Automation",
+        "organization": "Platform",
+    },
+}
+CROSS_SITE = {
+    "origin": (("Origin", "https://elsewhere.example"),),
+    "fetch-metadata": (("Sec-Fetch-Site", "cross-site"),),
+    "opaque-origin": (("Origin", "null"), ("Sec-Fetch-Site", "cross-site")),
+}
+
+
+@dataclass
+class Inputs:
+    """What a verification needs; every field public data but for the clients.
+
+    ``revoke(probe)`` revokes a certificate of the users' CA and puts its serial on the edges' list;
+    ``refresh_trust_store(serial)`` puts a revocation list that holds the serial into the balancer's trust store and
+    returns False while the CA has not written one yet; ``issued(user)`` reads DN and serial from the certificate.
+    """
+
+    endpoint: Endpoint
+    acmpca: t.Any
+    users_ca_arn: str
+    access: t.Mapping[str, t.Any]
+    users: t.Sequence[t.Mapping[str, t.Any]]
+    nifi: t.Mapping[str, t.Any]
+    ports: t.Mapping[str, int]
+    attempts: t.Sequence[t.Mapping[str, t.Any]]
+    security_group_rules: t.Sequence[t.Mapping[str, t.Any]]
+    allowed_groups: t.Mapping[str, t.Collection[str]]
+    revoke: t.Callable[[_probes.Probe], None]
+    refresh_trust_store: t.Callable[[str], bool]
+    issued: t.Callable[[t.Mapping[str, t.Any]], t.Mapping[str, str]]
+    revocation_seconds: float = 100.0
+    balancer_seconds: float = 30.0
+
+
+def run(inputs: Inputs) -> Checks:
+    """Make every check; none stops the others."""
+    checks = Checks()
+    probes = _issue_role_probes(inputs, checks)
+    lapsing = _ripening(inputs, checks, "lapsing", _probes.SHORT_LIFETIME)
+    revoked = _ripening(inputs, checks, "revoked", _probes.LIFETIME)
+    if revoked:
+        checks.run("revoke", revoked.dn, "revoked", _revoke, inputs, revoked)
+    for role, probe in probes.items():
+        _check_role(inputs, checks, role, probe)
+    _check_handshakes(inputs, checks)
+    _check_spoofing(inputs, checks, probes.get("viewer"))
+    _check_cross_site(inputs, checks, probes.get("engineer"))
+    for name, subject in RESERVED.items():
+        expected = "refused by the edge"
+        checks.run(f"refused:reserved-{name}", subject["common_name"], expected, _reserved, inputs, subject)
+    _check_reach(inputs, checks)
+    for user in inputs.users:
+        _check_user(inputs, checks, user)
+    if revoked:
+        _check_revocation(inputs, checks, revoked)
+    if lapsing:
+        expected = "refused in the handshake after its two minutes"
+        over = lapsing.not_after.timestamp()
+        checks.run("refused:lapsed", lapsing.dn, expected, _refusals.check_lapsed, inputs.endpoint, lapsing.pair, over)
+    return checks
+
+
+def _issue_role_probes(inputs: Inputs, checks: Checks) -> dict[str, _probes.Probe]:
+    probes: dict[str, _probes.Probe] = {}
+    for role, probe in inputs.access["probes"].items():
+        if probe.get("enabled", True):
+            expected = "a one-hour certificate that the rules map to this role"
+            checks.run(f"probe:{role}", role, expected, _issue_role_probe, inputs, role, probe["subject"], probes)
+    return probes
+
+
+def _issue_role_probe(
+    inputs: Inputs, role: str, subject: t.Mapping[str, str], probes: dict[str, _probes.Probe]
+) -> Outcome:
+    probe = _probes.issue(inputs.acmpca, inputs.users_ca_arn, subject)
+    mapped = _dn.match(_dn.parse(probe.dn), inputs.access["rules"])
+    if mapped != role:
+        raise CheckFailed(f"mapped to {mapped}", "change the probe's subject in access.yml")
+    probes[role] = probe
+    return Outcome(f"serial {probe.serial}")
+
+
+def _ripening(inputs: Inputs, checks: Checks, kind: str, lifetime: dt.timedelta) -> _probes.Probe | None:
+    """A certificate that works now (checked) and must not work later."""
+    made: list[_probes.Probe] = []
+    expected = "a good certificate passes, before it is made bad"
+    checks.run(f"accepted:{kind}", f"probe-{kind}", expected, _accepted, inputs, kind, lifetime, made)
+    return made[0] if made else None
+
+
+def _accepted(inputs: Inputs, kind: str, lifetime: dt.timedelta, made: list[_probes.Probe]) -> Outcome:
+    subject = {"common_name": f"probe-{kind}", "organizational_unit": "Verification", "organization": "Platform"}
+    probe = _probes.issue(inputs.acmpca, inputs.users_ca_arn, subject, lifetime)
+    answer = _roles.current_user(inputs.endpoint, probe.pair)
+    # It has no role, so NiFi answers 403 by itself or 200 for a user without rights. The edge's own refusals differ.
+    if _refusals.by_edge(answer):
+        raise CheckFailed(f"refused by the edge (HTTP {answer.status})")
+    made.append(probe)
+    return Outcome(f"passes balancer and edge (HTTP {answer.status})")
+
+
+def _revoke(inputs: Inputs, probe: _probes.Probe) -> Outcome:
+    inputs.revoke(probe)
+    return Outcome(f"serial {probe.serial}")
+
+
+def _check_role(inputs: Inputs, checks: Checks, role: str, probe: _probes.Probe) -> None:
+    declared = inputs.access["roles"][role]
+    may_write = _roles.declared(declared, "/process-groups/root", "write")
+    end, pair, dn = inputs.endpoint, probe.pair, probe.dn
+    writes = "may change the flow" if may_write else "refused by NiFi (403)"
+    checks.run(f"login:{role}", dn, f"logged in as {dn}", _roles.check_identity, end, pair, dn)
+    checks.run(f"read:{role}", dn, "the canvas opens", _roles.check_read, end, pair)
+    checks.run(f"write:{role}", dn, writes, _roles.check_write, end, pair, may_write)
+    checks.run(f"permissions:{role}", dn, "as declared", _roles.check_permissions, end, pair, declared)
+
+
+def _check_handshakes(inputs: Inputs, checks: Checks) -> None:
+    end, check, refused = inputs.endpoint, _refusals.check_handshake_refused, "refused in the handshake"
+    checks.run("refused:no-certificate", "nobody", refused, check, end, None)
+    subject = inputs.access["probes"]["viewer"]["subject"]
+    checks.run("refused:other-ca", subject["common_name"], refused, check, end, _probes.self_made(subject))
+
+
+def _check_spoofing(inputs: Inputs, checks: Checks, probe: _probes.Probe | None) -> None:
+    if probe is None:
+        return
+    admin = _dn.from_subject(inputs.access["probes"]["admin"]["subject"]).rfc4514()
+    arguments = (inputs.endpoint, probe.pair, probe.dn, admin)
+    for spelling in _refusals.SPOOFED:
+        expected = f"stays {probe.dn}, or refused"
+        checks.run(f"refused:spoofed-{spelling}", probe.dn, expected, _refusals.check_spoofed, *arguments, spelling)
+
+
+def _check_cross_site(inputs: Inputs, checks: Checks, probe: _probes.Probe | None) -> None:
+    if probe is None:
+        return
+    check, arguments = _refusals.check_cross_site, (inputs.endpoint, probe.pair)
+    for name, headers in CROSS_SITE.items():
+        expected = "refused by the edge (403)"
+        checks.run(f"refused:cross-site-{name}", probe.dn, expected, check, *arguments, headers)
+
+
+def _reserved(inputs: Inputs, subject: t.Mapping[str, str]) -> Outcome:
+    probe = _probes.issue(inputs.acmpca, inputs.users_ca_arn, subject, _probes.SHORT_LIFETIME)
+    return _refusals.check_edge_refuses(inputs.endpoint, probe.pair)
+
+
+def _check_reach(inputs: Inputs, checks: Checks) -> None:
+    rules = inputs.security_group_rules
+    for name, port in inputs.ports.items():
+        expected = f"port {port} reached by nobody but {'the balancer' if name == 'edge' else 'other nodes'}"
+        if any(attempt["port"] == port for attempt in inputs.attempts):
+            checks.run(f"refused:direct-{name}", "another host", expected, _network.check_tried, inputs.attempts, port)
+        allowed = inputs.allowed_groups[name]
+        checks.run(f"rules:{name}", "security groups", expected, _network.check_computed, rules, port, allowed)
+
+
+def _check_user(inputs: Inputs, checks: Checks, user: t.Mapping[str, t.Any]) -> None:
+    name, dn = user["user"], user["dn"]
+    expected = f"serial {user['serial']}, {dn}"
+    checks.run(f"certificate:{name}", dn, expected, _user_certificate, inputs, user)
+    role = _dn.match(_dn.parse(dn), inputs.access["rules"])
+    expected = f"exactly the policies of {role or 'nobody'}"
+    checks.run(f"access:{name}", dn, expected, _users.check_grants, user, role, inputs.access, inputs.nifi)
+
+
+def _user_certificate(inputs: Inputs, user: t.Mapping[str, t.Any]) -> Outcome:
+    return _users.check_certificate(user, inputs.issued(user))
+
+
+def _check_revocation(inputs: Inputs, checks: Checks, probe: _probes.Probe) -> None:
+    arguments = (inputs.endpoint, probe.pair, inputs.revocation_seconds)
+    expected = "refused by the edge (403)"
+    checks.run("refused:revoked-edge", probe.dn, expected, _refusals.check_revoked_by_edge, *arguments)
+    expected = "refused in the handshake once the list is in the trust store"
+    checks.run("refused:revoked-balancer", probe.dn, expected, _revoked_by_balancer, inputs, probe)
+
+
+def _revoked_by_balancer(inputs: Inputs, probe: _probes.Probe) -> Outcome:
+    if not inputs.refresh_trust_store(probe.serial):
+        return Outcome("the CA has not written its new revocation list yet", PENDING, "verify again in 30 minutes")
+    return _refusals.check_revoked_by_balancer(inputs.endpoint, probe.pair, inputs.balancer_seconds)
