@@ -1,0 +1,148 @@
+"""What the driver itself asks AWS, each call in one function: who am I, is this state locked, what did Terraform
+write down.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from driver.errors import DriverError
+
+CREDENTIALS_FIX = "put credentials of that account into the environment (aws sso login, AWS_PROFILE, an OIDC role, …)"
+NETWORK_FIX = "look at the network, or at the endpoint"
+
+
+class Account:
+    """An account and region, reached with the target's credentials and endpoints."""
+
+    def __init__(self, environment: Mapping[str, str], region: str) -> None:
+        self.region = region
+        self.endpoint = environment.get("AWS_ENDPOINT_URL")
+        self._session: Any = boto3.Session(
+            aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
+            aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
+            aws_session_token=environment.get("AWS_SESSION_TOKEN"),
+            region_name=region,
+        )
+        self._clients: dict[str, Any] = {}
+
+    def client(self, service: str) -> Any:
+        if service not in self._clients:
+            config = Config(connect_timeout=5, read_timeout=60, retries={"max_attempts": 3, "mode": "standard"})
+            self._clients[service] = self._session.client(service, endpoint_url=self.endpoint, config=config)
+        return self._clients[service]
+
+    def caller(self) -> str:
+        """The account id of the credentials. :raises DriverError: there are none, or they are not accepted"""
+        try:
+            return str(self.client("sts").get_caller_identity()["Account"])
+        except (BotoCoreError, ClientError) as error:
+            raise DriverError(f"no usable AWS credentials: {error}", CREDENTIALS_FIX) from None
+
+    def bucket(self, name: str) -> str:
+        """``ours`` (or open to us), ``taken`` (another account's) or ``free``."""
+        code = self._status(lambda: self.client("s3").head_bucket(Bucket=name))
+        return {200: "ours", 403: "taken", 301: "taken", 404: "free"}.get(code, "free")
+
+    def bucket_key(self, name: str) -> str | None:
+        """The ARN of the KMS key that encrypts a bucket by default; None without such a bucket or key."""
+        try:
+            found = self.client("s3").get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
+        except ClientError:
+            return None
+        except BotoCoreError as error:
+            raise DriverError(f"AWS does not answer: {error}", NETWORK_FIX) from None
+        defaults = [rule.get("ApplyServerSideEncryptionByDefault", {}) for rule in found]
+        return next((str(default["KMSMasterKeyID"]) for default in defaults if default.get("KMSMasterKeyID")), None)
+
+    def _status(self, call: Any) -> int:
+        try:
+            call()
+            return 200
+        except ClientError as error:
+            return int(error.response["ResponseMetadata"]["HTTPStatusCode"])
+        except BotoCoreError as error:
+            raise DriverError(f"AWS does not answer: {error}", NETWORK_FIX) from None
+
+    def object(self, bucket: str, key: str) -> bytes | None:
+        """An object's content; None when it, or its bucket, does not exist."""
+        try:
+            return bytes(self.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                return None
+            raise DriverError(
+                f"s3://{bucket}/{key}: {error}", "the credentials need to read the state bucket"
+            ) from None
+        except BotoCoreError as error:
+            raise DriverError(f"AWS does not answer: {error}", NETWORK_FIX) from None
+
+    def put_object(self, bucket: str, key: str, body: bytes, once: bool = False) -> bool:
+        """Write an object. With ``once``, only when there is none: False means there was one."""
+        try:
+            self.client("s3").put_object(Bucket=bucket, Key=key, Body=body, **({"IfNoneMatch": "*"} if once else {}))
+            return True
+        except ClientError as error:
+            if once and error.response["Error"]["Code"] in ("PreconditionFailed", "ConditionalRequestConflict"):
+                return False
+            raise DriverError(
+                f"s3://{bucket}/{key}: {error}", "the credentials need to write to the state bucket"
+            ) from None
+
+    def delete_object(self, bucket: str, key: str) -> None:
+        self.client("s3").delete_object(Bucket=bucket, Key=key)
+
+    def platform(self, env: str) -> dict[str, Any] | None:
+        """The platform document that Terraform wrote; None before the first apply."""
+        client = self.client("ssm")
+        try:
+            return dict(json.loads(client.get_parameter(Name=f"/dataplatform/{env}/platform")["Parameter"]["Value"]))
+        except client.exceptions.ParameterNotFound:
+            return None
+        except (BotoCoreError, ClientError) as error:
+            raise DriverError(f"/dataplatform/{env}/platform: {error}", CREDENTIALS_FIX) from None
+
+    def group(self, name: str) -> tuple[int, list[str]]:
+        """The desired capacity of an Auto Scaling group, and the ids of its instances in service."""
+        groups = self.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])[
+            "AutoScalingGroups"
+        ]
+        if not groups:
+            return 0, []
+        instances = groups[0]["Instances"]
+        serving = [
+            i["InstanceId"] for i in instances if i["LifecycleState"] == "InService" and i["HealthStatus"] == "Healthy"
+        ]
+        return int(groups[0]["DesiredCapacity"]), serving
+
+    def running(self, ids: list[str]) -> list[dict[str, Any]]:
+        """Those of the instances that are there: id, private IP, zone, state."""
+        if not ids:
+            return []
+        pages = (
+            self.client("ec2")
+            .get_paginator("describe_instances")
+            .paginate(Filters=[{"Name": "instance-id", "Values": ids}])
+        )
+        return [
+            {
+                "instance_id": instance["InstanceId"],
+                "private_ip": instance.get("PrivateIpAddress", ""),
+                "az": instance["Placement"]["AvailabilityZone"],
+                "state": instance["State"]["Name"],
+            }
+            for page in pages
+            for reservation in page["Reservations"]
+            for instance in reservation["Instances"]
+        ]
+
+    def health(self, target_group_arn: str) -> dict[str, str]:
+        """Instance id → what the load balancer thinks of it."""
+        found = self.client("elbv2").describe_target_health(TargetGroupArn=target_group_arn)["TargetHealthDescriptions"]
+        return {item["Target"]["Id"]: item["TargetHealth"]["State"] for item in found}

@@ -1,0 +1,126 @@
+"""Stage 3: Terraform plans, and applies exactly that plan."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from driver import approval, plans, state
+from driver.errors import Refused
+from driver.heartbeat import now
+from driver.project import write_private
+from driver.run import Run, Stage
+from driver.terraform import Terraform
+from driver.terraform_events import Outcome
+
+
+@contextmanager
+def holding(run: Run) -> Iterator[None]:
+    """The time in which Terraform may hold the state's lock, noted for the run that comes after a kill."""
+    note = write_private(
+        run.project.runs(run.env) / "terraform.json", json.dumps({"run": run.folder.name, "started": now()})
+    )
+    try:
+        yield
+    finally:
+        note.unlink(missing_ok=True)  # stays when this process is killed, and only then
+
+
+def run(run: Run, stage: Stage) -> None:
+    if run.options.check:
+        terraform, _ = state.prepared(run)
+        outcome = terraform.plan(run.folder / "check.tfplan", state.var_files(run), lock=False)
+        (run.folder / "check.tfplan").unlink(missing_ok=True)
+        run.record.terraform.update(outcome.changes)
+        stage.detail = outcome.summary()
+        return
+    with holding(run), state.bootstrapped(run) as key_arn:
+        terraform = state.connected(run, key_arn)
+        if run.options.plan:
+            outcome = _apply_approved(run, terraform, run.options.plan)
+        else:
+            outcome = _plan_and_apply(run, terraform)
+    run.record.terraform.update(outcome.changes)
+    run.record.versions.update(provider_versions(terraform.module))
+    run.forget_platform()
+    run.record.facts["url"] = run.platform["urls"]["nifi"]
+    stage.detail = outcome.done()
+
+
+def _plan_and_apply(run: Run, terraform: Terraform) -> Outcome:
+    plan = run.folder / "apply.tfplan"
+    try:
+        run.progress.note("terraform plan")
+        outcome = terraform.plan(plan, state.var_files(run))
+        run.record.facts["plan_sha256"] = hashlib.sha256(plan.read_bytes()).hexdigest()
+        if outcome.code == 0:
+            return outcome
+        if outcome.changes["create"]:
+            refuse_taken_buckets(run, terraform.show(plan))
+        approval.ask(run, "infrastructure", outcome)
+        _apply(run, terraform, plan, outcome)
+        return outcome
+    finally:
+        plan.unlink(missing_ok=True)
+
+
+def _apply_approved(run: Run, terraform: Terraform, file: Path) -> Outcome:
+    plan, digest = plans.approved(run, terraform, file)
+    run.record.facts["plan_sha256"] = digest
+    outcome = terraform.apply(plan)
+    outcome.changes = dict.fromkeys(outcome.changes, 0)  # what was done, not what was planned
+    for address, action in outcome.applied:
+        outcome.changes[action] += 1
+        run.record.change("infrastructure", address, action)
+    return outcome
+
+
+def _apply(run: Run, terraform: Terraform, plan: Path, outcome: Outcome) -> None:
+    run.progress.note(outcome.summary())
+    run.progress.expect(sum(outcome.changes.values()) + outcome.changes["replace"])
+    try:
+        terraform.apply(plan)
+    finally:
+        for address, action in outcome.planned:
+            run.record.change("infrastructure", address, action)
+
+
+def refuse_taken_buckets(run: Run, plan: dict[str, Any]) -> None:
+    """Bucket names are global: find out before the plan stops half-way.
+
+    :raises Refused: names the bucket and the value to change
+    """
+    changes = (
+        c
+        for c in plan.get("resource_changes", [])
+        if c["type"] == "aws_s3_bucket" and "create" in c["change"]["actions"]
+    )
+    for change in changes:
+        name = (change["change"].get("after") or {}).get("bucket")
+        if "delete" in change["change"]["actions"] or not name:
+            continue
+        whose = run.account.bucket(name)
+        if whose == "taken":
+            raise Refused(
+                f"the bucket name {name} ({change['address']}) is taken by another account",
+                f"names are global: set another bucket_suffix in {run.project.shown(run.environment.values_file)}",
+            )
+        if whose == "ours":
+            raise Refused(
+                f"the bucket {name} ({change['address']}) exists already in this account, but not in the state",
+                f"import it (terraform import '{change['address']}' {name}) or remove it",
+            )
+
+
+def provider_versions(module: Path) -> dict[str, str]:
+    """Names and versions in a lock file of Terraform's."""
+    import re
+
+    path = module / ".terraform.lock.hcl"
+    text = path.read_text() if path.is_file() else ""
+    found = re.findall(r'provider "[^"]*/([^"/]+)"\s*\{\s*version\s*=\s*"([^"]+)"', text)
+    return {f"provider {name}": version for name, version in found}

@@ -1,0 +1,70 @@
+"""Stage 2: everything that would make the run wrong, found before it changes anything."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from driver import lock, state, terraform
+from driver.errors import DriverError, Refused
+from driver.run import Run, Stage
+
+TERRAFORM = (1, 11, 1)  # the first with write-only arguments, and with the S3 backend's own locking
+
+
+def tools(run: Run) -> None:
+    """Programs and packages. :raises Refused: names what is missing and how to get it"""
+    needed = ".".join(map(str, TERRAFORM))
+    path = run.processes.environment.get("PATH")
+    if shutil.which("terraform", path=path) is None:
+        raise Refused(
+            "terraform is not on the PATH",
+            f"install terraform {needed} or newer (https://developer.hashicorp.com/terraform/install)",
+        )
+    try:
+        version = terraform.version(run.processes)
+    except DriverError as error:
+        raise Refused(error.message, error.fix) from None
+    if tuple(int(part) for part in re.findall(r"\d+", version)[:3]) < TERRAFORM:
+        raise Refused(
+            f"terraform {version} is too old", f"install terraform {needed} or newer, and put it first on the PATH"
+        )
+    if importlib.util.find_spec("ansible_runner") is None or importlib.util.find_spec("ansible") is None:
+        raise Refused("Ansible is not installed for this Python", "make setup")
+    run.record.versions["terraform"] = version
+
+
+def run(run: Run, stage: Stage) -> None:
+    """Credentials, the account they belong to, and the state's lock. :raises Refused: nothing was changed"""
+    declared = run.environment
+    bucket, key = state.bucket(run), state.key(run.env)
+    _refusing(lambda: lock.settle_leftovers(run.project, run.env, run.folder, run.processes, run.progress))
+    with ThreadPoolExecutor(2) as pool:
+        caller = pool.submit(run.account.caller)
+        held = pool.submit(run.account.object, bucket, f"{key}.tflock")
+        account = _refusing(caller.result)
+        if account != declared.account_id:
+            raise Refused(
+                f"the credentials belong to account {account}, but {run.env} is account {declared.account_id} "
+                f"({run.project.shown(declared.values_file)})",
+                f"take credentials of {declared.account_id}, or name another environment with --env",
+            )
+        if _refusing(held.result) is not None:
+            lock.check_state(run.account, run.project, run.env, bucket, key, run.progress)
+    stage.detail = f"terraform {run.record.versions.get('terraform', '')}, account {account}, state is free"
+
+
+def _refusing(call: Callable[[], Any]) -> Any:
+    """What fails here has changed nothing: it is a refusal."""
+    try:
+        return call()
+    except Refused:
+        raise
+    except DriverError as error:
+        if error.code != 1:
+            raise
+        raise Refused(error.message, error.fix) from None

@@ -1,0 +1,41 @@
+"""Brings an environment to what is declared: every stage, or those named with --only."""
+
+from __future__ import annotations
+
+from driver import conduct, people
+from driver.errors import CHANGES, DONE
+from driver.run import Run
+from driver.stages import STAGES, evidence
+
+
+def run(run: Run) -> int:
+    conduct.begin(run, start=True)
+    for name, work in STAGES.items():
+        if run.options.only and name not in run.options.only:
+            continue
+        with run.stage(name) as stage:
+            work(run, stage)
+    with run.stage("evidence") as stage:
+        evidence.run(run, stage)
+    summary(run)
+    changed = any(run.record.terraform.values()) or run.record.ansible
+    return CHANGES if run.options.check and changed else DONE
+
+
+def summary(run: Run) -> None:
+    """Where, who, how, and where the record is."""
+    progress, options = run.progress, run.options
+    progress.line("")
+    if run.options.check:
+        progress.line(f"{run.env}: nothing was changed (--check)", "bold")
+        return
+    what = f"done: {', '.join(options.only)}" if options.only else "is as declared and verified"
+    progress.line(f"{run.env} {what}: {run.platform['urls']['nifi']}", "bold green")
+    progress.line("")
+    progress.show(people.table(run.record.users))
+    progress.line("")
+    if run.record.users:
+        user = run.record.users[0]["user"]
+        progress.line(f"To log in:   {options.command} certificates export {user} --to DIR")
+        progress.line(f"             and import DIR/{user}.p12 into the browser; the command says how")
+    progress.line(f"Rights:      {options.command} who-can USER")

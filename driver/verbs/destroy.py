@@ -1,0 +1,85 @@
+"""Removes an environment: everything Terraform built, and the secrets that were made for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from driver import approval, conduct, state
+from driver.errors import DONE
+from driver.run import Run
+from driver.stages import preflight
+from driver.stages.infrastructure import holding
+from driver.terraform_events import Outcome
+
+
+def run(run: Run) -> int:
+    conduct.declare(run)
+    if not run.connector.running(run.env):
+        return _nothing_runs(run)
+    preflight.tools(run)
+    conduct.connect(run)
+    conduct.check(run)
+    if state.applied(run) is None:
+        run.progress.line(f"{run.env} is not built: Terraform has no state in account {run.environment.account_id}")
+    else:
+        _destroy(run)
+    return _close(run)
+
+
+def _nothing_runs(run: Run) -> int:
+    """An emulated account that ended took everything with it but, perhaps, machines."""
+    if not run.options.yes:
+        approval.confirm(
+            run, f"end what is left of the {run.connector.kind}", [], f"{run.options.command} destroy --yes"
+        )
+    return _close(run)
+
+
+def _close(run: Run) -> int:
+    if run.connector.kind != "aws":
+        with run.stage(run.connector.kind) as stage:
+            run.connector.close(run.env, run.progress.note)
+            stage.detail = "ended"
+    run.progress.line(f"{run.env} is destroyed", "bold")
+    return DONE
+
+
+def _destroy(run: Run) -> None:
+    with run.stage("infrastructure") as stage, holding(run):
+        terraform, _ = state.prepared(run)
+        plan = run.folder / "destroy.tfplan"
+        try:
+            outcome = terraform.plan(plan, state.var_files(run), destroy=True)
+            _approve(run, outcome)
+            run.progress.expect(sum(outcome.changes.values()))
+            secrets = _remove_secrets(run)
+            terraform.apply(plan)
+        finally:
+            plan.unlink(missing_ok=True)
+        run.record.terraform.update(outcome.changes)
+        for address, action in outcome.planned:
+            run.record.change("infrastructure", address, action)
+        stage.detail = f"{outcome.done()}, {secrets} secrets removed"
+
+
+def _approve(run: Run, outcome: Outcome) -> None:
+    if run.options.yes or not outcome.any_change:
+        return
+    lines = [f"  - {address}" for address, _ in outcome.planned]
+    approval.confirm(
+        run,
+        f"destroy {outcome.changes['delete']} resources, data included",
+        lines,
+        f"{run.options.command} destroy --yes",
+    )
+
+
+def _remove_secrets(run: Run) -> int:
+    """Keystores of users and nodes: made by modules, not by Terraform, and worth nothing without their CA."""
+    client: Any = run.account.client("secretsmanager")
+    prefix = f"dataplatform/{run.env}/"
+    pages = client.get_paginator("list_secrets").paginate(Filters=[{"Key": "name", "Values": [prefix]}])
+    names = [entry["Name"] for page in pages for entry in page["SecretList"] if entry["Name"].startswith(prefix)]
+    for name in names:
+        client.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+    return len(names)

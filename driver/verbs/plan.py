@@ -1,0 +1,42 @@
+"""What Terraform would change. Writes nothing, not even for an account that is not prepared yet."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from driver import conduct, plans, state
+from driver.errors import CHANGES, DONE, Refused
+from driver.run import Run
+
+SIGNS = {"create": ("+", "green"), "update": ("~", "yellow"), "delete": ("-", "red"), "replace": ("±", "red")}
+
+
+def run(run: Run) -> int:
+    conduct.begin(run, start=True)
+    plan = run.folder / "plan.tfplan"
+    try:
+        with run.stage("infrastructure") as stage:
+            terraform, built = state.prepared(run)
+            run.progress.note("terraform plan")
+            outcome = terraform.plan(plan, state.var_files(run), lock=run.options.out is not None)
+            stage.detail = outcome.summary()
+        if run.options.out:
+            if not built:
+                raise Refused(
+                    f"the account of {run.env} has no state bucket yet: its plan can't be kept",
+                    "apply once without a plan file",
+                )
+            facts = plans.save(run, terraform, plan, run.options.out)
+            run.progress.line(f"plan: {run.options.out}, what it fits: {facts}; apply it with --plan {run.options.out}")
+    finally:
+        plan.unlink(missing_ok=True)
+    for address, action in outcome.planned:
+        if action == "read":
+            continue
+        sign, style = SIGNS.get(action, ("·", ""))
+        run.progress.line(f"  {sign} {address}", style)
+    if not built:
+        run.progress.line(f"{run.env} is not built yet; the account gets a state bucket and its key first")
+    kinds = Counter(action for _, action in outcome.planned)
+    run.progress.line(f"{run.env}: {outcome.summary()}", "bold")
+    return CHANGES if outcome.code == 2 or kinds["move"] else DONE

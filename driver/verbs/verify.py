@@ -1,0 +1,17 @@
+"""Only the verification: what a user sees, and what must be refused."""
+
+from __future__ import annotations
+
+from driver import conduct
+from driver.errors import DONE
+from driver.run import Run
+from driver.stages import STAGES, evidence
+
+
+def run(run: Run) -> int:
+    conduct.begin(run)
+    with run.stage("verification") as stage:
+        STAGES["verification"](run, stage)
+    with run.stage("evidence") as stage:
+        evidence.run(run, stage)
+    return DONE

@@ -1,0 +1,74 @@
+"""A checkout with a platform of three resources: everything the driver does with Terraform, in seconds."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from driver.project import Project
+from tests.unit.driver.fakes import SOURCE, checkout
+
+MAIN = """
+locals {
+  name = "small-${var.env}-${var.bucket_suffix}"
+}
+
+resource "terraform_data" "slow" {
+  provisioner "local-exec" {
+    command = "sleep $((SECONDS_TO_SLEEP))"
+    environment = { SECONDS_TO_SLEEP = "%(seconds)d" }
+  }
+}
+
+resource "aws_s3_bucket" "this" {
+  bucket        = local.name
+  force_destroy = true
+  depends_on    = [terraform_data.slow]
+}
+
+resource "aws_ssm_parameter" "document" {
+  name = "/dataplatform/${var.env}/platform"
+  type = "String"
+  value = jsonencode({
+    urls    = { nifi = "https://nifi.${var.domain}/nifi/" }
+    buckets = { certificates = aws_s3_bucket.this.id }
+    nifi    = { asg_name = "none", target_group_arn = "none" }
+  })
+}
+"""
+BOOTSTRAP = """
+# A key made beforehand: AWS's provider waits long for a new one.
+data "aws_kms_key" "state" {
+  key_id = "alias/made-beforehand"
+}
+
+output "state_key_arn" {
+  value = data.aws_kms_key.state.arn
+}
+
+resource "aws_s3_bucket" "state" {
+  bucket        = "dataplatform-tfstate-${var.account_id}-${var.region}"
+  force_destroy = var.force_destroy
+}
+"""
+
+
+def make(folder: Path, seconds: int = 0) -> Project:
+    """The project's own variables, providers, backends and requests; its own resources replaced by quick ones.
+
+    :param seconds: how long an apply takes at least
+    """
+    project = checkout(folder)
+    for env in ("dev", "ppd", "prod"):
+        place = project.environment(env)
+        (place / "main.tf").write_text(MAIN % {"seconds": seconds})
+        (place / "outputs.tf").unlink()
+    (project.bootstrap / "main.tf").write_text(BOOTSTRAP)
+    (project.bootstrap / "outputs.tf").unlink()
+    (folder / "terraform" / "modules").mkdir()
+    for name in ("ansible", "collections"):
+        if (folder / name).exists():
+            shutil.rmtree(folder / name)
+        (folder / name).symlink_to(SOURCE / name)
+    shutil.copytree(SOURCE / "driver", folder / "driver", ignore=shutil.ignore_patterns("__pycache__"))
+    return project

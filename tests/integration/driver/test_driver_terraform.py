@@ -1,0 +1,256 @@
+"""Terraform's part of a run, on an emulated account: what is planned, applied, refused, survived."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from driver import cli, leftovers
+from driver.project import Project
+from tests.integration.driver import small
+from tests.integration.driver.emulated import ROOT, Emulated
+
+pytestmark = pytest.mark.terraform
+ACCOUNT = "111122223333"
+STATES = f"dataplatform-tfstate-{ACCOUNT}-eu-central-1"
+INFRASTRUCTURE = ("--only", "infrastructure")
+
+
+class Runner:
+    """The driver on one checkout and one account."""
+
+    def __init__(self, project: Project, account: Emulated, capsys) -> None:
+        self.project, self.account, self.capsys = project, account, capsys
+
+    def __call__(self, *arguments: str, expect: int = 0, env: str = "dev") -> str:
+        self.capsys.readouterr()
+        code = cli.entry(["--env", env, *arguments], self.project.root, self.account)
+        said = self.capsys.readouterr()
+        text = said.out + said.err
+        assert code == expect, text
+        return text
+
+    def record(self) -> dict:
+        return json.loads((self.project.runs("dev") / "latest" / "record.json").read_text())
+
+    def s3(self):
+        return self.account.client("s3", ACCOUNT)
+
+    def buckets(self) -> list[str]:
+        return [entry["Name"] for entry in self.s3().list_buckets()["Buckets"]]
+
+
+@pytest.fixture
+def run(tmp_path, account, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", open(os.devnull))  # noqa: SIM115
+    return Runner(small.make(tmp_path), account, capsys)
+
+
+def test_from_nothing_to_destroyed(run):
+    """Plan, apply, nothing to do, drift, destroy; and what each leaves."""
+    text = run("plan", expect=2)
+    assert "3 to create" in text
+    assert "is not built yet" in text
+    assert run.buckets() == []
+
+    text = run("--yes", *INFRASTRUCTURE)
+    assert "3 created" in text
+    assert "https://nifi.dev.rehearsal.localhost/nifi/" in text
+    record = run.record()
+    assert record["changes"]["terraform"] == {"create": 3, "update": 0, "delete": 0, "replace": 0}
+    assert record["versions"]["provider aws"].startswith("5.")
+    assert [stage["name"] for stage in record["stages"]][-2:] == ["infrastructure", "evidence"]
+    assert len(record["plan_sha256"]) == 64
+
+    # the state is encrypted with the account's key, and so is the bootstrap's own, which ended in the bucket too
+    for key in ("dev/terraform.tfstate", "bootstrap/terraform.tfstate"):
+        assert run.s3().head_object(Bucket=STATES, Key=key)["ServerSideEncryption"] == "aws:kms"
+    assert not list(run.project.work("rehearsal", f"bootstrap-{ACCOUNT}").glob("**/*.tfstate"))
+
+    assert "no changes" in run("plan")
+    run("--yes", *INFRASTRUCTURE)
+    assert not any(run.record()["changes"]["terraform"].values())
+    assert not list(run.project.cache.rglob("*.tfplan"))
+
+    run.account.client("ssm", ACCOUNT).delete_parameter(Name="/dataplatform/dev/platform")
+    assert "aws_ssm_parameter.document" in run("plan", expect=2)
+    assert "1 to create" in run("--check", *INFRASTRUCTURE, expect=2)
+    assert "1 created" in run("--yes", *INFRASTRUCTURE)
+
+    assert "needs an approval" in run("destroy", expect=3)
+    assert "small-dev-example-dev" in run.buckets()
+    run("destroy", "--yes")
+    assert run.buckets() == [STATES]
+    assert run.account.closed
+    run("destroy", "--yes")
+
+
+def test_credentials_of_another_account_are_refused(run):
+    run.account.caller = "444455556666"
+    text = run("--yes", *INFRASTRUCTURE, expect=3)
+    assert "the credentials belong to account 444455556666, but dev is account 111122223333" in text
+    assert run.buckets() == []
+
+
+def test_a_bucket_name_that_is_taken_is_refused_before_anything_is_built(run):
+    run.account.client("s3", "777788889999").create_bucket(
+        Bucket="small-dev-example-dev", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
+    text = run("--yes", *INFRASTRUCTURE, expect=3)
+    assert "bucket" in text
+    assert "small-dev-example-dev" in text
+    assert "fix:" in text
+    assert run.account.client("ssm", ACCOUNT).describe_parameters()["Parameters"] == []
+
+
+def test_a_held_state_lock_is_refused(run):
+    run("--yes", *INFRASTRUCTURE)
+    held = {
+        "ID": "5f1c",
+        "Operation": "OperationTypeApply",
+        "Who": "ci@elsewhere",
+        "Version": "1.11.4",
+        "Created": "2026-01-02T03:04:05.678Z",
+    }
+    run.s3().put_object(Bucket=STATES, Key="dev/terraform.tfstate.tflock", Body=json.dumps(held).encode())
+    text = run("--yes", *INFRASTRUCTURE, expect=3)
+    assert "locked by ci@elsewhere (apply) since 2026-01-02 03:04:05 UTC" in text
+    assert "force-unlock 5f1c" in text
+
+
+def test_prod_asks_and_takes_an_approved_plan_once(run, tmp_path):
+    """PROD is applied after an approval, and an approved plan fits one state and one use."""
+    assert "needs an approval" in run("--only", "infrastructure", env="prod", expect=3)
+    run("--yes", *INFRASTRUCTURE, env="prod")
+    main = run.project.environment("prod") / "main.tf"
+    main.write_text(main.read_text() + '\nresource "terraform_data" "more" {}\n')
+    plan = tmp_path / "prod.tfplan"
+    run("plan", "--out", str(plan), env="prod", expect=2)
+    assert plan.stat().st_mode & 0o777 == 0o600
+
+    text = run("--only", "infrastructure", "--plan", str(plan), env="prod")
+    assert "1 created" in text
+    assert "refused" in run("--only", "infrastructure", "--plan", str(plan), env="prod", expect=3)
+
+
+def test_a_plan_file_that_was_touched_is_refused(run, tmp_path):
+    run("--yes", *INFRASTRUCTURE)
+    plan = tmp_path / "dev.tfplan"
+    run("plan", "--out", str(plan))
+    plan.write_bytes(plan.read_bytes() + b" ")
+    assert "its sha256 is" in run("--only", "infrastructure", "--plan", str(plan), expect=3)
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+sys.path[:0] = [{root!r}]
+from driver import cli
+from tests.integration.driver.emulated import Emulated
+sys.exit(cli.entry(sys.argv[1:], Path({checkout!r}), Emulated.at({endpoint!r})))
+"""
+
+
+def start(run: Runner, *arguments: str) -> subprocess.Popen:
+    script = SCRIPT.format(root=str(ROOT), checkout=str(run.project.root), endpoint=run.account.endpoint)
+    return subprocess.Popen(
+        [sys.executable, "-c", script, "--env", "dev", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=ROOT,
+    )
+
+
+def read_until(process: subprocess.Popen, what: str) -> str:
+    text = ""
+    for line in process.stdout:
+        text += line
+        if what in line:
+            return text
+    raise AssertionError(f"{what!r} never came:\n{text}")
+
+
+@pytest.fixture
+def slow(tmp_path, account, capsys):
+    return Runner(small.make(tmp_path, seconds=8), account, capsys)
+
+
+def test_a_killed_run_is_taken_up_where_its_terraform_ends(slow):
+    """Acceptance 5: kill -9 of the runner leaves Terraform at work; the next run waits, then finds nothing to do."""
+    process = start(slow, "--yes", *INFRASTRUCTURE)
+    read_until(process, "3 to create")
+    applying(slow)
+    kill(process)
+    text = slow("--yes", *INFRASTRUCTURE)
+    assert "still works: waiting" in text
+    assert "no changes" in text
+    assert not any(slow.record()["changes"]["terraform"].values())
+
+
+def test_a_killed_run_with_its_terraform_is_no_dead_end(slow):
+    """The machine went down in the middle: the lock of what died is released, and the rest is built."""
+    process = start(slow, "--yes", *INFRASTRUCTURE)
+    read_until(process, "3 to create")
+    terraform = applying(slow)
+    kill(process)
+    os.killpg(os.getpgid(terraform), signal.SIGKILL)
+    text = slow("--yes", *INFRASTRUCTURE)
+    assert "released the state lock of a run that was killed here" in text
+    assert "created" in text
+
+
+def applying(run: Runner) -> int:
+    """The process of a `terraform apply` that holds the state's lock."""
+    deadline = time.monotonic() + 60
+    while True:
+        found = [
+            left.pid for left in leftovers.find(run.project.runs("dev")) if left.terraform and "apply" in left.command
+        ]
+        if found and locked(run):
+            return found[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def kill(process: subprocess.Popen) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+
+
+def locked(run: Runner) -> bool:
+    found = run.s3().list_objects_v2(Bucket=STATES, Prefix="dev/").get("Contents", [])
+    return any(entry["Key"].endswith(".tflock") for entry in found)
+
+
+def test_ctrl_c_lets_terraform_end_in_order(slow):
+    process = start(slow, "--yes", *INFRASTRUCTURE)
+    read_until(process, "3 to create")
+    applying(slow)
+    process.send_signal(signal.SIGINT)
+    rest = process.stdout.read()
+    assert process.wait(60) == 130, rest
+    process.stdout.close()
+    assert "run the same command again" in rest
+    assert not locked(slow)
+    assert slow.record()["exit_code"] == 130
+    slow("--yes", *INFRASTRUCTURE)
+
+
+def test_nothing_secret_is_left_behind(run):
+    run("--yes", *INFRASTRUCTURE)
+    keys = [value for name, value in run.account.given.items() if "SECRET" in name or "TOKEN" in name]
+    assert keys
+    for path in Path(run.project.cache).rglob("*"):
+        if path.is_file() and "providers" not in path.parts:
+            data = path.read_bytes()
+            assert not any(key.encode() in data for key in keys), path

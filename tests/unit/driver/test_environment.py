@@ -1,0 +1,128 @@
+"""An environment is read as a whole; whatever is wrong is refused with file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from driver import environment
+from driver.errors import Refused
+from tests.unit.driver.fakes import checkout
+
+EXAMPLE = "terraform.tfvars.example"
+
+
+@pytest.fixture
+def project(tmp_path):
+    return checkout(tmp_path)
+
+
+def edit(path: Path, old: str, new: str) -> int:
+    """Replace once; returns the line."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    return text[: text.index(old)].count("\n") + 1
+
+
+def refusal(project) -> str:
+    with pytest.raises(Refused) as error:
+        environment.load(project, "dev", EXAMPLE)
+    assert error.value.code == 3
+    return str(error.value)
+
+
+@pytest.mark.parametrize("env", ["dev", "ppd", "prod"])
+def test_the_projects_own_environments_are_well(project, env):
+    found = environment.load(project, env, EXAMPLE)
+    assert found.name == env
+    assert len(found.account_id) == 12
+    assert found.requests
+
+
+def test_accounts_differ(project):
+    assert len({environment.load(project, env, EXAMPLE).account_id for env in ("dev", "ppd", "prod")}) == 3
+
+
+def test_missing_values_name_the_example(project):
+    with pytest.raises(Refused, match=r"terraform\.tfvars: is missing; copy .*terraform\.tfvars\.example") as error:
+        environment.load(project, "dev", "terraform.tfvars")
+    assert error.value.code == 3
+
+
+def test_unknown_value(project):
+    path = project.environment("dev") / EXAMPLE
+    line = edit(path, "bucket_suffix ", "bucket_sufix ")
+    text = refusal(project)
+    assert f"{EXAMPLE}:{line}: no variable is called bucket_sufix; did you mean bucket_suffix?" in text
+
+
+def test_wrong_account_id(project):
+    line = edit(project.environment("dev") / EXAMPLE, '"111122223333"', '"1111"')
+    assert f"{EXAMPLE}:{line}: account_id" in refusal(project)
+
+
+def test_malformed_yaml_in_the_inventory(project):
+    path = project.inventory("dev") / "group_vars" / "nifi.yml"
+    path.write_text("a: 1\nb: [\n")
+    assert "inventories/dev/group_vars/nifi.yml:3: is no valid YAML" in refusal(project)
+
+
+def test_malformed_yaml_in_the_dynamic_inventory(project):
+    (project.inventory("dev") / "aws_ec2.yml").write_text("plugin: x\n\tregions: y\n")
+    assert "inventories/dev/aws_ec2.yml:2: is no valid YAML" in refusal(project)
+
+
+def test_malformed_request(project):
+    (project.requests("dev") / "carol.yaml").write_text("user: carol\nenv: dev\nsubject: {common_name: [\n")
+    assert "dev/carol.yaml:" in refusal(project)
+
+
+def test_unknown_group_variable(project):
+    path = project.inventory("dev") / "group_vars" / "nifi.yml"
+    line = edit(path, "nifi_heap_max", "nifi_heap_maximum")
+    text = refusal(project)
+    assert f"group_vars/nifi.yml:{line}: nothing reads nifi_heap_maximum; did you mean nifi_heap_max?" in text
+
+
+def test_a_key_said_twice(project):
+    path = project.inventory("dev") / "group_vars" / "all" / "platform.yml"
+    path.write_text(path.read_text() + "platform_env: dev\n")
+    assert "platform_env is set twice" in refusal(project)
+
+
+def test_access_with_an_unknown_key(project):
+    path = project.inventory("dev") / "group_vars" / "all" / "access.yml"
+    line = edit(path, "      description: Looks at flows", "      descripton: Looks at flows")
+    assert f"access.yml:{line}: roles.viewer.descripton: nothing reads this key" in refusal(project)
+
+
+def test_a_rule_for_a_role_that_does_not_exist(project):
+    edit(project.inventory("dev") / "group_vars" / "all" / "access.yml", "role: engineer", "role: enginer")
+    assert "rules name enginer" in refusal(project)
+
+
+def test_a_rule_that_matches_everybody(project):
+    path = project.inventory("dev") / "group_vars" / "all" / "access.yml"
+    edit(path, "match: {organization: Platform, organizational_unit: DataEng}", "match: {}")
+    assert "access.yml:" in refusal(project)
+
+
+def test_everything_wrong_is_said_at_once(project):
+    edit(project.environment("dev") / EXAMPLE, '"111122223333"', '"1111"')
+    edit(project.inventory("dev") / "group_vars" / "nifi.yml", "nifi_heap_max", "nifi_heap_maximum")
+    text = refusal(project)
+    assert "account_id" in text
+    assert "nifi_heap_maximum" in text
+
+
+def test_another_environments_inventory(project):
+    edit(project.inventory("dev") / "group_vars" / "all" / "platform.yml", "platform_env: dev", "platform_env: prod")
+    assert "platform_env is prod; it has to be dev" in refusal(project)
+
+
+def test_another_region(project):
+    path = project.inventory("dev") / "group_vars" / "all" / "platform.yml"
+    edit(path, "eu-central-1", "us-east-1")
+    assert "platform_region is us-east-1" in refusal(project)
