@@ -1,0 +1,1 @@
+"""Side-by-side ratios, each measured against its raw counterpart in the same run. Never part of the tests."""

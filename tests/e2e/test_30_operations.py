@@ -1,0 +1,86 @@
+"""What happens to a platform that lives: renewal, lost machines, a lost supervisor."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import ssl
+
+from cryptography import x509
+
+from tests.support.rehearsal import Rehearsal, wait_for
+
+
+def node(rehearsal: Rehearsal) -> dict:
+    return rehearsal.status()["nifi"]["nodes"][0]
+
+
+def served_serial(rehearsal: Rehearsal, address: str) -> int:
+    """The serial of the certificate that NiFi serves, asked on its own host (the port is closed to all others)."""
+    text = rehearsal.ssh(address, "openssl s_client -connect localhost:8443 </dev/null 2>/dev/null | openssl x509")
+    return x509.load_pem_x509_certificate(text.encode()).serial_number
+
+
+def test_a_renewed_certificate_is_served_without_a_restart(dev):
+    """Acceptance 4."""
+    address = node(dev)["private_ip"]
+    before = served_serial(dev, address)
+    process = dev.ssh(address, "systemctl show --property MainPID nifi.service")
+    renew = "/usr/local/sbin/dataplatform-renew-certificates --force node"
+    dev.ssh(address, f"systemd-run --quiet --wait --pipe --collect {renew}")
+    wait_for(lambda: served_serial(dev, address) != before, 60, "NiFi serves its new certificate")
+    assert dev.ssh(address, "systemctl show --property MainPID nifi.service") == process
+    dev.run("verify")
+
+
+def test_a_terminated_instance_is_replaced_and_configured(dev):
+    """Acceptance 6."""
+    before = node(dev)["instance_id"]
+    dev.client("ec2").terminate_instances(InstanceIds=[before])
+    dev.run("--yes")
+    after = dev.status()["nifi"]["nodes"]
+    assert [n["state"] for n in after] == ["healthy"]
+    assert after[0]["instance_id"] != before
+
+
+def test_a_killed_supervisor_is_taken_over(dev):
+    """Acceptance 5: hosts, account and balancer live on, and the next run finds them."""
+    before = node(dev)
+    pid = supervisor_pid()
+    os.kill(pid, signal.SIGKILL)
+    dev.run("--yes")
+    assert supervisor_pid() != pid
+    assert node(dev) == before
+    assert dev.record()["changes"]["ansible"] == 0
+
+
+def supervisor_pid() -> int:
+    from rehearsal import session
+
+    pid = session.status()["supervisor"]["pid"]
+    assert isinstance(pid, int)
+    return pid
+
+
+def test_the_edge_and_the_node_are_closed_to_this_machine_too(dev):
+    """Only the balancer's address is let in, whatever runs on the machine that holds the hosts."""
+    address = node(dev)["private_ip"]
+    for port in (9443, 8443):
+        with contextlib.closing(socket.socket()) as connection:
+            connection.settimeout(3)
+            assert connection.connect_ex((address, port)) != 0, f"port {port} answers"
+
+
+def test_the_listener_offers_only_modern_tls(dev):
+    context = ssl.create_default_context(cafile=dev.status()["ca_bundle"])
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    refused = False
+    try:
+        with socket.create_connection(("127.0.0.1", 443), timeout=5) as raw:
+            context.wrap_socket(raw, server_hostname="nifi.dev.rehearsal.localhost").close()
+    except (ssl.SSLError, ConnectionResetError):
+        refused = True
+    assert refused

@@ -1,0 +1,61 @@
+"""What of a rehearsal could be left on a machine: taken before, compared after `destroy`."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+SYSCTLS = ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding", "net/bridge/bridge-nf-call-iptables")
+# Words in a command line that only processes of a rehearsal carry.
+PROCESS_WORDS = ("rehearsal", "moto", "org.apache.nifi", "haproxy", "dnsmasq", "conmon", "terraform")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Links, mounts, packet filter rules, sysctls and processes, each as a set of lines."""
+
+    links: frozenset[str]
+    mounts: frozenset[str]
+    filters: frozenset[str]
+    sysctls: frozenset[str]
+    processes: frozenset[str]
+
+    @classmethod
+    def now(cls) -> Machine:
+        return cls(
+            links=frozenset(path.name for path in Path("/sys/class/net").iterdir()),
+            mounts=frozenset(line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()),
+            filters=frozenset(_lines("nft", "list", "ruleset") + _lines("iptables-save")),
+            sysctls=frozenset(_sysctls()),
+            processes=frozenset(_processes()),
+        )
+
+    def left_since(self, before: Machine) -> dict[str, list[str]]:
+        """What is there now and was not before, by kind; only kinds with something."""
+        left = {f.name: sorted(getattr(self, f.name) - getattr(before, f.name)) for f in fields(self)}
+        return {kind: lines for kind, lines in left.items() if lines}
+
+
+def _lines(*command: str) -> list[str]:
+    output = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    # counters and the dates in comments of iptables-save change by themselves; an empty table is nothing left behind
+    kept = [line.split(" [")[0].strip() for line in output.splitlines() if not line.startswith("#")]
+    return [line for line in kept if line and line not in ("}", "COMMIT") and not line.startswith(("*", ":", "table "))]
+
+
+def _sysctls() -> list[str]:
+    paths = [Path("/proc/sys") / name for name in SYSCTLS]
+    return [f"{path}={path.read_text().strip()}" for path in paths if path.exists()]
+
+
+def _processes() -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        except OSError:
+            continue
+        if any(word in line for word in PROCESS_WORDS) and "pytest" not in line:
+            found.append(line[:200])
+    return found
