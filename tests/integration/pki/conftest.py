@@ -187,12 +187,11 @@ def play(account: Account, tmp_path: Path) -> Callable[..., tuple[int, str]]:
     """play("issue-certificates", "-e", …): run a playbook (of the product, or a path): (exit code, output)."""
 
     def run(playbook: str, *arguments: str) -> tuple[int, str]:
-        inventory = ROOT / "inventories" / "dev" / "localhost.yml"
         result = subprocess.run(
             [
                 str(Path(sys.executable).with_name("ansible-playbook")),
                 "-i",
-                str(inventory),
+                str(ROOT / "inventories" / "dev"),
                 playbook if "/" in playbook else str(ROOT / "ansible" / "playbooks" / f"{playbook}.yml"),
                 *arguments,
             ],
