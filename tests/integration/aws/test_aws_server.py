@@ -56,6 +56,24 @@ def test_aws_managed_policies_exist_in_every_account(client):
         assert policy["Policy"]["PolicyName"] == "AmazonSSMManagedInstanceCore"
 
 
+def test_a_call_that_an_sdk_repeats_is_done_once(client):
+    """https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html"""
+    ec2 = client("ec2")
+    call = "one"
+
+    def mark(request, **_):
+        request.headers["amz-sdk-invocation-id"] = call
+
+    ec2.meta.events.register("before-send.ec2.CreateVpc", mark)
+    try:
+        first = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+        assert ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"] == first
+        call = "another"
+        assert ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"] != first
+    finally:
+        ec2.meta.events.unregister("before-send.ec2.CreateVpc", mark)
+
+
 def test_many_callers_at_once_are_all_answered(client):
     s3, ssm = client("s3"), client("ssm")
     s3.create_bucket(Bucket="busy", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
