@@ -5,6 +5,13 @@ data "aws_iam_policy_document" "nifi" {
     resources = ["${var.bucket_arns["artifacts"]}/nifi/*", "${var.bucket_arns["artifacts"]}/agents/*"]
   }
 
+  # Files that wait to be taken in: a flow lists them, fetches them, and removes what has landed in bronze.
+  statement {
+    sid       = "Landing"
+    actions   = ["s3:DeleteObject", "s3:GetObject"]
+    resources = ["${var.bucket_arns["artifacts"]}/landing/*"]
+  }
+
   statement {
     sid       = "RevokedSerials"
     actions   = ["s3:GetObject"]
@@ -165,21 +172,5 @@ data "aws_iam_policy_document" "pickup" {
     sid       = "PlatformDocument"
     actions   = ["ssm:GetParameter"]
     resources = ["${local.parameters}/platform"]
-  }
-}
-
-data "aws_iam_policy_document" "nifi_trigger" {
-  statement {
-    sid       = "OneCertificate"
-    actions   = ["secretsmanager:GetSecretValue"]
-    resources = ["${local.secrets}/users/airflow/*"]
-  }
-}
-
-data "aws_iam_policy_document" "airflow" {
-  statement {
-    sid       = "TriggerNifi"
-    actions   = ["sts:AssumeRole"]
-    resources = [aws_iam_role.nifi_trigger.arn]
   }
 }
