@@ -1,3 +1,9 @@
+# From the names, so that a plan shows the policies of roles that are yet to be made.
+locals {
+  nifi_trigger_arn = "arn:${local.partition}:iam::${local.account_id}:role/${var.env}-nifi-trigger"
+  spark_arn        = "arn:${local.partition}:iam::${local.account_id}:role/${var.env}-spark-execution"
+}
+
 # Airflow hosts: their own secrets, DAGs, the lake to look at, Spark jobs to start, deadlines to tell, logs and metrics, Session Manager.
 data "aws_iam_policy_document" "airflow_trust" {
   statement {
@@ -57,7 +63,7 @@ data "aws_iam_policy_document" "airflow" {
   statement {
     sid       = "TriggerNifi"
     actions   = ["sts:AssumeRole"]
-    resources = [aws_iam_role.nifi_trigger.arn]
+    resources = [local.nifi_trigger_arn]
   }
 
   # Configuration, connections and variables; not the database's master password, and no user's certificate.
@@ -130,7 +136,7 @@ data "aws_iam_policy_document" "airflow" {
   statement {
     sid       = "HandRoleToSpark"
     actions   = ["iam:PassRole"]
-    resources = [aws_iam_role.spark.arn]
+    resources = [local.spark_arn]
 
     condition {
       test     = "StringEquals"

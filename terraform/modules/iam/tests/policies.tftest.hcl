@@ -13,19 +13,6 @@ override_data {
   values = { account_id = "111122223333" }
 }
 
-# What a plan can't know: so that it shows the policies that name these roles.
-override_resource {
-  target          = aws_iam_role.nifi_trigger
-  override_during = plan
-  values          = { arn = "arn:aws:iam::111122223333:role/dev-nifi-trigger" }
-}
-
-override_resource {
-  target          = aws_iam_role.spark
-  override_during = plan
-  values          = { arn = "arn:aws:iam::111122223333:role/dev-spark-execution" }
-}
-
 variables {
   env             = "dev"
   region          = "eu-central-1"
