@@ -59,7 +59,7 @@ variable "databricks" {
   default = null
 
   validation {
-    condition     = var.databricks == null || can(regex("^[0-9A-Za-z_+=,.@:/-]{2,1224}$", var.databricks.external_id))
+    condition     = var.databricks == null || can(regex("^[0-9A-Za-z_+=,.@:/-]+$", var.databricks.external_id))
     error_message = "databricks.external_id must be the external id that Databricks shows for the storage credential."
   }
 
