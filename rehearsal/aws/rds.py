@@ -1,4 +1,4 @@
-"""RDS: DB instances that have an interface, an engine version, states and a master secret of their own; parameters.
+"""RDS: DB instances that have an interface, an engine version, states and a master secret of their own.
 
 The database behind an instance is a real PostgreSQL, kept by `rehearsal/databases/` as this API says.
 """
@@ -11,18 +11,17 @@ import secrets
 import string
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from moto.core.responses import ActionResult
 from moto.ec2.models import ec2_backends
 from moto.rds import exceptions
-from moto.rds.models import DBInstance, DBParameterGroup, MasterUserSecret, RDSBackend
-from moto.rds.responses import RDSResponse
+from moto.rds.models import DBInstance, MasterUserSecret, RDSBackend
 from moto.secretsmanager.models import SecretsManagerBackend
 
 from rehearsal.aws import network_interfaces
 from rehearsal.aws.patching import adds, replaces, wraps_original
+from rehearsal.aws.rds_parameters import described
 
 POSTGRES = {"17": "17.6", "16": "16.10"}
 """Major version → the minor version that RDS takes for it by default."""
@@ -34,121 +33,6 @@ INTERFACE_TAG = "rehearsal:db-instance"
 # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html
 PASSWORD_CHARACTERS = string.ascii_letters + string.digits + "!#$%&()*+,-.:;<=>?[]^_{|}~"
 ROTATION_DAYS = 7
-
-Parameter = dict[str, Any]
-# name, value, apply type, data type; https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Appendix.PostgreSQL.CommonDBATasks.Parameters.html
-_DEFAULTS = """
-autovacuum 1 dynamic boolean
-checkpoint_timeout 300 dynamic integer
-client_encoding - dynamic string
-effective_cache_size {DBInstanceClassMemory/16384} dynamic integer
-huge_pages on static string
-idle_in_transaction_session_timeout 86400000 dynamic integer
-log_autovacuum_min_duration 10000 dynamic integer
-log_connections - dynamic boolean
-log_disconnections - dynamic boolean
-log_lock_waits - dynamic boolean
-log_min_duration_statement - dynamic integer
-log_statement - dynamic string
-log_temp_files - dynamic integer
-maintenance_work_mem GREATEST({DBInstanceClassMemory*1024/63963136},65536) dynamic integer
-max_connections LEAST({DBInstanceClassMemory/9531392},5000) static integer
-max_locks_per_transaction 64 static integer
-max_worker_processes GREATEST(${DBInstanceVCPU*2},8) static integer
-password_encryption scram-sha-256 dynamic string
-random_page_cost - dynamic float
-rds.force_ssl 1 dynamic boolean
-rds.log_retention_period 4320 dynamic integer
-rds.logical_replication 0 static boolean
-shared_buffers {DBInstanceClassMemory/32768} static integer
-shared_preload_libraries pg_stat_statements static list
-ssl 1 dynamic boolean
-ssl_min_protocol_version TLSv1.2 dynamic string
-statement_timeout - dynamic integer
-timezone UTC dynamic string
-track_activity_query_size 4096 static integer
-wal_buffers - static integer
-work_mem - dynamic integer
-"""
-
-
-def _defaults() -> dict[str, Parameter]:
-    """Name → parameter as RDS describes it in a group that does not set it."""
-    found = {}
-    for line in _DEFAULTS.split("\n"):
-        if line:
-            name, value, kind, data = line.split()
-            own = {} if value == "-" else {"ParameterValue": value}
-            found[name] = {
-                "ParameterName": name,
-                **own,
-                "ApplyType": kind,
-                "ApplyMethod": "pending-reboot",
-                "DataType": data,
-                "IsModifiable": True,
-                "Source": "engine-default" if value == "-" else "system",
-            }
-    return found
-
-
-DEFAULTS = _defaults()
-
-
-def _described(group: DBParameterGroup) -> list[Parameter]:
-    """All parameters of a group: what it sets, and what its family sets for it."""
-    known = DEFAULTS if str(group.family).startswith("postgres") else {}
-    new = {"ApplyType": "dynamic", "DataType": "string", "IsModifiable": True}
-    own = {name: {**known.get(name, new), **given, "Source": "user"} for name, given in group.parameters.items()}
-    return [parameter for _, parameter in sorted((known | own).items())]
-
-
-@replaces(RDSResponse, "describe_db_parameters")
-def _describe_db_parameters(self: Any) -> ActionResult:
-    """Terraform asks for what was set by the user, and compares with the source of each parameter."""
-    name = self.params.get("DBParameterGroupName")
-    groups = self.backend.describe_db_parameter_groups({"db_parameter_group_name": name})
-    if not groups:
-        raise exceptions.DBParameterGroupNotFoundError(name)
-    source = self.params.get("Source")
-    found = [one for one in _described(groups[0]) if source is None or one["Source"] == source]
-    return ActionResult({"Parameters": found})
-
-
-@adds(RDSResponse, "reset_db_parameter_group")
-def _reset_db_parameter_group(self: Any) -> ActionResult:
-    """Source: https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ResetDBParameterGroup.html"""
-    name = self.params.get("DBParameterGroupName")
-    groups = self.backend.describe_db_parameter_groups({"db_parameter_group_name": name})
-    if not groups:
-        raise exceptions.DBParameterGroupNotFoundError(name)
-    every = str(self.params.get("ResetAllParameters", False)).lower() == "true"
-    named = [one["ParameterName"] for one in self.params.get("Parameters", [])]
-    for parameter in list(groups[0].parameters) if every else named:
-        groups[0].parameters.pop(parameter, None)
-    return ActionResult({"DBParameterGroupName": groups[0].name})
-
-
-@wraps_original(DBParameterGroup, "update_parameters")
-def _update_parameters(original: Any, self: Any, new_parameters: Iterable[Mapping[str, Any]]) -> None:
-    """A static parameter takes effect at the next start only, and RDS wants that said."""
-    given = list(new_parameters)
-    for one in given:
-        static = DEFAULTS.get(one["ParameterName"], {}).get("ApplyType") == "static"
-        if static and one.get("ApplyMethod") == "immediate":
-            raise exceptions.InvalidParameterCombination(
-                f"cannot use immediate apply method for static parameter {one['ParameterName']}"
-            )
-    original(self, given)
-
-
-@wraps_original(RDSBackend, "delete_db_parameter_group")
-def _delete_db_parameter_group(original: Any, self: Any, db_parameter_group_name: str) -> Any:
-    """A group that an instance uses stays."""
-    if any(one.db_parameter_group_name == db_parameter_group_name for one in self.databases.values()):
-        raise exceptions.RDSClientError(
-            "InvalidDBParameterGroupState", "One or more database instances are still members of this parameter group."
-        )
-    return original(self, db_parameter_group_name)
 
 
 # -- the master secret
@@ -264,7 +148,7 @@ def _restarted(self: Any) -> None:
 
 
 def _static(database: Any) -> dict[str, Any]:
-    found = [one for group in database.db_parameter_groups() for one in _described(group)]
+    found = [one for group in database.db_parameter_groups() for one in described(group)]
     return {one["ParameterName"]: one.get("ParameterValue") for one in found if one["ApplyType"] == "static"}
 
 
