@@ -74,9 +74,12 @@ data "aws_iam_policy_document" "airflow" {
   }
 
   statement {
-    sid       = "Read"
-    actions   = ["s3:GetObject"]
-    resources = concat([for name in ["dags", "bronze", "silver", "gold"] : "${var.bucket_arns[name]}/*"], ["${var.bucket_arns["artifacts"]}/agents/*"])
+    sid     = "Read"
+    actions = ["s3:GetObject"]
+    resources = concat(
+      [for name in ["dags", "bronze", "silver", "gold"] : "${var.bucket_arns[name]}/*"],
+      [for prefix in ["agents", "airflow"] : "${var.bucket_arns["artifacts"]}/${prefix}/*"],
+    )
   }
 
   statement {
@@ -92,13 +95,13 @@ data "aws_iam_policy_document" "airflow" {
   }
 
   statement {
-    sid       = "TaskLogs"
+    sid       = "TaskLogsAndBackups"
     actions   = ["s3:GetObject", "s3:PutObject"]
     resources = ["${var.bucket_arns["logs"]}/airflow/*"]
   }
 
   statement {
-    sid       = "ListTaskLogs"
+    sid       = "ListTaskLogsAndBackups"
     actions   = ["s3:ListBucket"]
     resources = [var.bucket_arns["logs"]]
 

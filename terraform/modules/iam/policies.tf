@@ -5,10 +5,10 @@ data "aws_iam_policy_document" "nifi" {
     resources = ["${var.bucket_arns["artifacts"]}/nifi/*", "${var.bucket_arns["artifacts"]}/agents/*"]
   }
 
-  # Files that wait to be taken in: a flow lists them, fetches them, and removes what has landed in bronze.
+  # Files that wait to be taken in: a flow lists them, fetches them (large ones S3 copies, with their tags), and removes what is in bronze.
   statement {
     sid       = "Landing"
-    actions   = ["s3:DeleteObject", "s3:GetObject"]
+    actions   = ["s3:DeleteObject", "s3:GetObject", "s3:GetObjectTagging"]
     resources = ["${var.bucket_arns["artifacts"]}/landing/*"]
   }
 
@@ -32,7 +32,7 @@ data "aws_iam_policy_document" "nifi" {
 
   statement {
     sid       = "Bronze"
-    actions   = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
+    actions   = ["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging", "s3:AbortMultipartUpload"]
     resources = ["${var.bucket_arns["bronze"]}/*"]
   }
 
