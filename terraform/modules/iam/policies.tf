@@ -5,6 +5,13 @@ data "aws_iam_policy_document" "nifi" {
     resources = ["${var.bucket_arns["artifacts"]}/nifi/*", "${var.bucket_arns["artifacts"]}/agents/*"]
   }
 
+  # Files that wait to be taken in: a flow lists them, fetches them (large ones S3 copies, with their tags), and removes what is in bronze.
+  statement {
+    sid       = "Landing"
+    actions   = ["s3:DeleteObject", "s3:GetObject", "s3:GetObjectTagging"]
+    resources = ["${var.bucket_arns["artifacts"]}/landing/*"]
+  }
+
   statement {
     sid       = "RevokedSerials"
     actions   = ["s3:GetObject"]
@@ -25,7 +32,7 @@ data "aws_iam_policy_document" "nifi" {
 
   statement {
     sid       = "Bronze"
-    actions   = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
+    actions   = ["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging", "s3:AbortMultipartUpload"]
     resources = ["${var.bucket_arns["bronze"]}/*"]
   }
 
@@ -165,21 +172,5 @@ data "aws_iam_policy_document" "pickup" {
     sid       = "PlatformDocument"
     actions   = ["ssm:GetParameter"]
     resources = ["${local.parameters}/platform"]
-  }
-}
-
-data "aws_iam_policy_document" "nifi_trigger" {
-  statement {
-    sid       = "OneCertificate"
-    actions   = ["secretsmanager:GetSecretValue"]
-    resources = ["${local.secrets}/users/airflow/*"]
-  }
-}
-
-data "aws_iam_policy_document" "airflow" {
-  statement {
-    sid       = "TriggerNifi"
-    actions   = ["sts:AssumeRole"]
-    resources = [aws_iam_role.nifi_trigger.arn]
   }
 }

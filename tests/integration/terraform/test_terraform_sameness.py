@@ -80,3 +80,12 @@ def test_own_values_change_numbers_not_kinds(
         return {re.sub(r"\[[^\]]*\]", "", address) for address in resources(planner(env, example(env), "own"))}
 
     assert kinds("dev") == kinds("ppd") == kinds("prod")
+
+
+@pytest.mark.terraform
+@pytest.mark.parametrize("env", ["dev", "ppd", "prod"])
+def test_a_first_plan_only_creates(
+    env: str, planner: Callable[..., dict[str, Any]], example: Callable[[str], dict[str, Any]]
+) -> None:
+    changes = planner(env, example(env), "own")["resource_changes"]
+    assert {action for change in changes for action in change["change"]["actions"]} <= {"create", "read"}
