@@ -1,4 +1,4 @@
-"""The process behind a rehearsal: keeps hosts, networks, names, gateways and balancer as the accounts say.
+"""The process behind a rehearsal: keeps hosts, databases, networks, names, gateways, balancer and jobs as the accounts say.
 
     python -m rehearsal supervise
 
@@ -27,6 +27,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rehearsal import balancer
 from rehearsal.accounts import AccountSession, Opened, Registry, answering
 from rehearsal.archive_upload import Uploads
+from rehearsal.databases.reconciler import Databases
 from rehearsal.errors import RehearsalError
 from rehearsal.hosts import image, names, observer, probe
 from rehearsal.hosts.model import Snapshot
@@ -101,6 +102,7 @@ class Supervisor:
         self._registry = Registry(folder)
         self._podman = Podman()
         self._hosts = Hosts(self._podman, folder, public_key)
+        self._databases = Databases(self._podman, folder)
         self._names = names.Names(folder)
         self._uploads = Uploads(folder)
         self._image = ImageBuild(self._podman)
@@ -130,6 +132,10 @@ class Supervisor:
             self._say(self._hosts.reconcile(snapshots, self._sessions, complete))
             if self._hosts.problems:
                 raise RehearsalError("\n".join(self._hosts.problems))
+        with self._part("databases"):
+            self._say(self._databases.reconcile(snapshots, self._sessions, self._hosts.vpcs, complete))
+            if self._databases.problems:
+                raise RehearsalError("\n".join(self._databases.problems))
         if complete:
             # with half of the accounts known, the others' hosts would lose their names and credentials
             self._follow_vpcs(opened, snapshots)
@@ -220,6 +226,7 @@ class Supervisor:
                     for one in self._hosts.networks
                 ],
                 "hosts": self._hosts.running,
+                "databases": self._databases.status,
                 "problems": self._problems,
             },
         )

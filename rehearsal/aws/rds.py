@@ -22,13 +22,12 @@ from moto.secretsmanager.models import SecretsManagerBackend
 from rehearsal.aws import network_interfaces
 from rehearsal.aws.patching import adds, replaces, wraps_original
 from rehearsal.aws.rds_parameters import described
+from rehearsal.databases.model import INTERFACE_TAG
 
-POSTGRES = {"17": "17.6", "16": "16.10"}
+POSTGRES = {"17": "17.6"}
 """Major version → the minor version that RDS takes for it by default."""
 SETTLING_SECONDS = 4.0
 """How long "creating", "stopping" and the like last. On AWS minutes; long enough here to be seen by who polls."""
-INTERFACE_TAG = "rehearsal:db-instance"
-"""On the interface of a DB instance, whose description is the same for all (AWS has no tag there)."""
 # What RDS allows in a master password: printable ASCII but / " @ and space.
 # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html
 PASSWORD_CHARACTERS = string.ascii_letters + string.digits + "!#$%&()*+,-.:;<=>?[]^_{|}~"
