@@ -96,7 +96,8 @@ def describe(name: str, layer_name: str, found: t.Mapping[str, t.Any]) -> Table:
     return Table(
         name=name,
         layer=layer_name,
-        rows=int(summary.get("total-records", 0)),
+        # (rows that a merge-on-read delete has hidden are still counted in total-records)
+        rows=int(summary.get("total-records", 0)) - int(summary.get("total-position-deletes", 0)),
         files=int(summary.get("total-data-files", 0)),
         bytes=int(summary.get("total-files-size", 0)),
         snapshot=str(current),

@@ -1,0 +1,268 @@
+# Copyright: (c) 2026, the data platform provisioner's contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The whole verification of pipelines, in an order that lets slow things go on while others are looked at.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ansible_collections.dataplatform.aws.plugins.module_utils import _dn, _lake
+from ansible_collections.dataplatform.aws.plugins.module_utils._pipelines import (
+    _dag_run,
+    _data,
+    _deadline,
+    _probe_dag,
+    _rights,
+    _trigger,
+)
+from ansible_collections.dataplatform.aws.plugins.module_utils._pipelines._airflow import Airflow, AirflowError
+from ansible_collections.dataplatform.aws.plugins.module_utils._verification import _probes
+from ansible_collections.dataplatform.aws.plugins.module_utils._verification._checks import (
+    CheckFailed,
+    Checks,
+    Outcome,
+)
+from ansible_collections.dataplatform.aws.plugins.module_utils._verification._http import Endpoint
+
+OUTAGE = 240.0  # seconds for which Airflow may be away while a run is followed: a host's restart, a fail-over
+BRONZE = "flights"  # prefix of the data set in the bronze bucket
+BATCH_GROUP = "flights-batch"  # the process group that lands it
+
+
+@dataclass
+class Inputs:
+    """What a verification of pipelines needs.
+
+    :param clients: boto3 clients by service: acm-pca, s3, glue, sns, sqs, iam, ec2
+    :param tell: takes a line of progress
+    :param data: a folder with landing files; None: no data is put in, and no run is started
+    :param expected: what each layer holds after the run, computed independently
+    """
+
+    clients: t.Mapping[str, t.Any]
+    platform: t.Mapping[str, t.Any]
+    access: t.Mapping[str, t.Any]
+    ca_path: str | None
+    tell: t.Callable[[str], None]
+    dag_id: str = "flights_daily"
+    conf: t.Mapping[str, t.Any] = field(default_factory=dict)
+    data: Path | None = None
+    landing_prefix: str = "landing/flights/"
+    expected: t.Mapping[str, t.Any] = field(default_factory=dict)
+    probe_dag: bool = True
+    seconds: float = 1800.0
+    visible_seconds: float = 60.0
+    alert_seconds: float = 150.0
+
+    def endpoint(self, service: str) -> Endpoint:
+        return Endpoint(self.platform["hosts"][service], ca_path=self.ca_path)
+
+    @property
+    def landing(self) -> tuple[str, str]:
+        return self.platform["buckets"]["artifacts"], self.landing_prefix
+
+
+@dataclass
+class Found:
+    """What came of it: the checks, and the lake as it is afterwards."""
+
+    checks: Checks = field(default_factory=Checks)
+    run: dict[str, t.Any] = field(default_factory=dict)
+    bronze: dict[str, t.Any] = field(default_factory=dict)
+    lake: dict[str, t.Any] = field(default_factory=dict)
+
+
+def run(inputs: Inputs) -> Found:
+    """Make every check; none stops the others, but for those that have nothing to look at without it."""
+    found = Found()
+    probes = _issue(inputs, found.checks)
+    engineer = _engineer(inputs, probes)
+    for role, probe in probes.items():
+        _check_role(inputs, found.checks, role, probe)
+    if engineer is not None:
+        begun = _begin(inputs, found.checks, engineer)
+        if inputs.probe_dag:
+            _check_probe_dag(inputs, found.checks, engineer)
+        _check_trigger(inputs, found.checks, probes)
+        if begun:
+            _check_pipeline(inputs, found, engineer, begun)
+    _look(inputs, found)
+    return found
+
+
+def _issue(inputs: Inputs, checks: Checks) -> dict[str, _probes.Probe]:
+    """A certificate for each enabled probe."""
+    probes: dict[str, _probes.Probe] = {}
+    for role, probe in inputs.access["probes"].items():
+        if probe.get("enabled", True):
+            expected = "a one-hour certificate that the rules map to this role"
+            checks.run(f"pipeline:probe-{role}", role, expected, _issue_one, inputs, role, probe["subject"], probes)
+    return probes
+
+
+def _issue_one(inputs: Inputs, role: str, subject: t.Mapping[str, str], probes: dict[str, _probes.Probe]) -> Outcome:
+    probe = _probes.issue(inputs.clients["acm-pca"], inputs.platform["pki"]["users_ca_arn"], subject)
+    mapped = _dn.match(_dn.parse(probe.dn), inputs.access["rules"])
+    if mapped != role:
+        raise CheckFailed(f"mapped to {mapped}", "change the probe's subject in access.yml")
+    probes[role] = probe
+    return Outcome(f"serial {probe.serial}")
+
+
+def _session(inputs: Inputs, probe: _probes.Probe, patience: float = 0.0) -> Airflow:
+    return Airflow(inputs.endpoint("airflow"), probe.pair, patience)
+
+
+def _roles(inputs: Inputs, role: str) -> list[str]:
+    return list(inputs.access["roles"][role].get("airflow") or [])
+
+
+def _engineer(inputs: Inputs, probes: t.Mapping[str, _probes.Probe]) -> Airflow | None:
+    """The session that starts runs: the least of the roles that may."""
+    able = [role for role in probes if "change DAGs" in _rights.expected(_roles(inputs, role))]
+    able.sort(key=lambda role: len(_rights.expected(_roles(inputs, role))))
+    return _session(inputs, probes[able[0]], OUTAGE) if able else None
+
+
+def _check_role(inputs: Inputs, checks: Checks, role: str, probe: _probes.Probe) -> None:
+    airflow, roles = _session(inputs, probe), _roles(inputs, role)
+    if not roles:
+        checks.run(
+            f"pipeline:refused-{role}", probe.dn, "no token for a role without rights", _rights.check_no_login, airflow
+        )
+        return
+    if checks.run(f"pipeline:login-{role}", probe.dn, "a token for its certificate", _rights.check_login, airflow):
+        expected = "may " + ", ".join(what for what in _rights.LEAST if what in _rights.expected(roles))
+        checks.run(f"pipeline:rights-{role}", probe.dn, expected, _rights.check_rights, airflow, roles, inputs.dag_id)
+
+
+def check_health(airflow: Airflow) -> Outcome:
+    """Every component of Airflow has been heard of lately."""
+    health = airflow.health()
+    bad = [f"{name} {status}" for name, status in health.items() if status != "healthy"]
+    if bad:
+        raise CheckFailed(", ".join(bad), "look at the component's unit on its host: systemctl status airflow-*")
+    return Outcome(", ".join(health) + " are healthy")
+
+
+def _begin(inputs: Inputs, checks: Checks, engineer: Airflow) -> tuple[str, bool] | None:
+    """Land the data and start the run, so that it is at work while the rest is checked."""
+    checks.run("pipeline:health", "Airflow", "every component is healthy", check_health, engineer)
+    if inputs.data is None:
+        return None
+    begun: list[tuple[str, bool]] = []
+    expected = f"the files lie in {'/'.join(inputs.landing)}"
+    if checks.run("pipeline:landing", str(inputs.platform["env"]), expected, _land, inputs):
+        checks.run("pipeline:started", inputs.dag_id, "a run on this data", _start, inputs, engineer, begun)
+    return begun[0] if begun else None
+
+
+def _land(inputs: Inputs) -> Outcome:
+    assert inputs.data is not None
+    bronze = (inputs.platform["buckets"]["bronze"], BRONZE)
+    put = _data.upload(inputs.clients["s3"], inputs.landing, bronze, inputs.data)
+    if put:
+        inputs.tell(f"{len(put)} files were put into s3://{'/'.join(inputs.landing)}")
+    return Outcome(f"{len(put)} put, the others were there")
+
+
+def _start(inputs: Inputs, engineer: Airflow, begun: list[tuple[str, bool]]) -> Outcome:
+    airflow, processing = inputs.platform["airflow"], inputs.platform["processing"]
+    assert inputs.data is not None
+    places = [
+        (inputs.platform["buckets"]["dags"], f"{airflow['dags_prefix']}/"),
+        (processing["jobs_bucket"], f"{processing['jobs_prefix']}/"),
+    ]
+    mark = _dag_run.fingerprint(inputs.clients["s3"], places, _data.content(inputs.data), inputs.conf)
+    begun.append(_dag_run.begin(engineer, inputs.dag_id, mark, inputs.conf))
+    run_id, new = begun[0]
+    return Outcome(f"{run_id} {'was started' if new else 'is there already'}")
+
+
+def _check_probe_dag(inputs: Inputs, checks: Checks, engineer: Airflow) -> None:
+    platform, clients = inputs.platform, inputs.clients
+    where = (platform["buckets"]["dags"], platform["airflow"]["dags_prefix"])
+    probe = _probe_dag.ProbeDag(clients["s3"], where, platform["airflow"]["deadline_topic_arn"], platform["region"])
+    expected = f"visible within {inputs.visible_seconds:.0f} s of its upload"
+    visible = functools.partial(_probe_dag.check_visible, engineer, probe, inputs.visible_seconds)
+    try:
+        if checks.run("pipeline:dag-visible", probe.dag_id, expected, visible):
+            expected = "its late run raises an alert on the deadline topic"
+            checks.run("pipeline:deadline-alert", probe.dag_id, expected, _alert, inputs, engineer, probe)
+    finally:
+        checks.run("pipeline:dag-removed", probe.dag_id, "file and DAG are gone", _probe_dag.forget, engineer, probe)
+
+
+def _alert(inputs: Inputs, engineer: Airflow, probe: _probe_dag.ProbeDag) -> Outcome:
+    topic, clients = inputs.platform["airflow"]["deadline_topic_arn"], inputs.clients
+    with _deadline.Listener(clients["sqs"], clients["sns"], topic, inputs.platform["env"]) as listener:
+        engineer.start(probe.dag_id, "late")
+        inputs.tell("waiting for the alert of a run that is late on purpose")
+        return _deadline.check_alert(listener, probe.dag_id, inputs.alert_seconds)
+
+
+def _check_trigger(inputs: Inputs, checks: Checks, probes: t.Mapping[str, _probes.Probe]) -> None:
+    """NiFi is started with the trigger role only. (That it works with it, the pipeline shows.)"""
+    lookers = [role for role in probes if not _may_operate(inputs.access["roles"][role])]
+    for role in lookers[:1]:
+        probe = probes[role]
+        arguments = (inputs.endpoint("nifi"), probe.pair, BATCH_GROUP)
+        expected = "refused by NiFi (403)"
+        checks.run("pipeline:nifi-refused", probe.dn, expected, _trigger.check_other_role_refused, *arguments)
+    expected = "Airflow reads the client certificate with the trigger role only"
+    arguments = (inputs.clients["iam"], inputs.clients["ec2"], inputs.platform)
+    checks.run("pipeline:nifi-role-needed", "IAM policies", expected, _trigger.check_role_needed, *arguments)
+
+
+def _may_operate(role: t.Mapping[str, t.Any]) -> bool:
+    wanted = ("/operation/process-groups/root", "/process-groups/root")
+    return any(p["resource"] in wanted and "write" in p["actions"] for p in role.get("nifi") or ())
+
+
+def _check_pipeline(inputs: Inputs, found: Found, engineer: Airflow, begun: tuple[str, bool]) -> None:
+    """The run to its end, and what each layer holds then."""
+    checks, s3, expected = found.checks, inputs.clients["s3"], inputs.expected
+    arguments = (engineer, inputs.dag_id, begun, inputs.seconds, inputs.tell, found.run)
+    if not checks.run("pipeline:run", inputs.dag_id, "success", _dag_run.check_run, *arguments):
+        return
+    checks.run(
+        "pipeline:nifi-triggered", begun[0], "NiFi was started with the role", _dag_run.check_tasks, found.run, "nifi"
+    )
+    assert inputs.data is not None
+    landed = _data.days(inputs.data)
+    wanted = f"{len(landed)} objects, {sum(landed.values())} rows, each landing file once"
+    bucket = inputs.platform["buckets"]["bronze"]
+    checks.run("pipeline:bronze", bucket, wanted, _data.check_bronze, s3, bucket, BRONZE, landed, found.bronze)
+    tables = _data.gold_and_silver(s3, inputs.clients["glue"], inputs.platform["processing"]["databases"])
+    for layer in ("silver", "gold"):
+        rows = int(expected[layer]["rows"])
+        checks.run(f"pipeline:{layer}", layer, f"{rows} rows", _data.check_rows, tables, layer, rows)
+    checksum = str(expected["gold"]["checksum"])
+    checks.run("pipeline:gold-checksum", "gold", checksum, _data.check_checksum, tables, checksum)
+    found.lake["checksum"] = {"expected": checksum, "observed": _data.checksum(tables.get("gold"))}
+
+
+def _look(inputs: Inputs, found: Found) -> None:
+    """The lake as it is now; goes into the record, and can't fail a verification."""
+    try:
+        seen = _lake.look(inputs.clients["s3"], inputs.clients["glue"], inputs.platform)
+    except (_lake.LakeError, AirflowError) as error:
+        found.checks.run("pipeline:lake", "metadata", "can be read", _unreadable, str(error))
+        return
+    if found.bronze:
+        seen["bronze"]["rows"] = found.bronze["rows"]
+    for layer in ("silver", "gold"):
+        seen[layer]["rows"] = sum(table["rows"] for table in seen["tables"] if table["layer"] == layer)
+    if found.run:
+        seen["last_run"] = {key: value for key, value in found.run.items() if key != "tasks"}
+    found.lake = {**seen, **found.lake}
+
+
+def _unreadable(message: str) -> Outcome:
+    raise CheckFailed(message, "look at the table's metadata in the catalog")
