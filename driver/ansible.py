@@ -4,6 +4,7 @@ ended."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shlex
@@ -15,6 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from rich.console import Console
 
 from driver.ansible_events import Outcome, Reader
 from driver.errors import DriverError
@@ -35,6 +38,10 @@ class Ansible:
     progress: Progress
     folder: Path
     ca_bundle: Path | None = None
+
+    def silent(self) -> Ansible:
+        """The same, showing nothing: for verbs whose output is the answer."""
+        return dataclasses.replace(self, progress=Progress(Console(quiet=True)))
 
     def run(
         self,

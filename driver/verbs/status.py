@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from driver import conduct, fleets, lake, people, playbooks
 from driver.errors import DONE, DriverError
-from driver.progress import Progress
 from driver.run import Run
 
 NODE = ("instance_id", "private_ip", "az", "state")
@@ -50,12 +47,11 @@ def look(run: Run) -> dict[str, Any]:
 def _airflow(run: Run, nodes: list[dict[str, Any]]) -> dict[str, Any]:
     """Airflow's own word on its components, asked on one of its hosts; why not, where that can't be had."""
     path = run.folder / "status.json"
-    quiet = dataclasses.replace(run.ansible, progress=Progress(Console(quiet=True)))
     shown = {"url": run.platform["urls"]["airflow"], "nodes": nodes}
     if not nodes:
         return {**shown, "components": {}, "unknown": "there is no host to ask"}
     try:
-        outcome = quiet.run("airflow-status.yml", {"status_report": str(path)})
+        outcome = run.ansible.silent().run("airflow-status.yml", {"status_report": str(path)})
     except DriverError as error:
         return {**shown, "components": {}, "unknown": error.message}
     components = playbooks.report(path).get("components", {})

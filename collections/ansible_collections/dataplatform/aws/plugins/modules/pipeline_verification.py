@@ -40,6 +40,7 @@ options:
   conf:
     description:
       - What its run is given.
+      - Without it C(first_day) and C(last_day), the first and the last of the landing files.
     type: dict
     default: {}
   data_directory:
@@ -54,7 +55,7 @@ options:
   expected:
     description:
       - What the layers hold after the run, computed without the platform. Needed with O(data_directory).
-      - C(silver.rows), C(gold.rows) and C(gold.checksum).
+      - C(silver.rows), C(gold.rows) and C(gold.checksum). They are compared with whole tables.
     type: dict
     default: {}
   probe_dag:

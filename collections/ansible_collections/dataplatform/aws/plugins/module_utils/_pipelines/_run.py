@@ -179,8 +179,10 @@ def _start(inputs: Inputs, engineer: Airflow, begun: list[tuple[str, bool]]) -> 
         (inputs.platform["buckets"]["dags"], f"{airflow['dags_prefix']}/"),
         (processing["jobs_bucket"], f"{processing['jobs_prefix']}/"),
     ]
-    mark = _dag_run.fingerprint(inputs.clients["s3"], places, _data.content(inputs.data), inputs.conf)
-    begun.append(_dag_run.begin(engineer, inputs.dag_id, mark, inputs.conf))
+    days = sorted(_data.days(inputs.data))
+    conf = inputs.conf or {"first_day": days[0], "last_day": days[-1]}
+    mark = _dag_run.fingerprint(inputs.clients["s3"], places, _data.content(inputs.data), conf)
+    begun.append(_dag_run.begin(engineer, inputs.dag_id, mark, conf))
     run_id, new = begun[0]
     return Outcome(f"{run_id} {'was started' if new else 'is there already'}")
 
