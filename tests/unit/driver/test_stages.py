@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from driver import fleets
@@ -106,24 +108,54 @@ def test_both_verifications_end_in_one_record(tmp_path, stage):
     verification.run(run, stage)
     assert stage.detail == "3 passed"
     assert (len(run.record.checks), run.record.lake) == (3, LAKE)
-    assert run.ansible.played[1][1]["verification_progress"].endswith("verify-pipelines.progress")
+    told = {playbook: options["verification_progress"] for playbook, options in run.ansible.played}
+    assert told["verify-pipelines.yml"].endswith("verify-pipelines.progress")
 
 
 def test_a_failed_check_of_a_pipeline_says_what_was_seen(tmp_path, stage):
     run, _ = fake_run(tmp_path)
     verified(run, verify={"checks": [PASSED]}, verify_pipelines={"checks": [FAILED], "lake": LAKE})
-    with pytest.raises(DriverError, match=r"1 of 1 checks failed:\n  pipeline:gold \(b\): expected c, observed 3 rows"):
+    with pytest.raises(DriverError, match=r"1 of 2 checks failed:\n  pipeline:gold \(b\): expected c, observed 3 rows"):
         verification.run(run, stage)
     assert stage.detail == "1 passed, 1 failed"
     assert len(run.record.checks) == 2
 
 
-def test_pipelines_wait_for_logins_that_work(tmp_path, stage):
+def test_both_verifications_go_on_at_the_same_time(tmp_path, stage):
     run, _ = fake_run(tmp_path)
-    verified(run, verify={"checks": [FAILED]})
-    with pytest.raises(DriverError):
+    verified(run, verify={"checks": [PASSED]}, verify_pipelines={"checks": [PASSED]})
+    together, play = threading.Barrier(2), run.ansible.run
+
+    def meet(*arguments, **options):
+        together.wait(10)
+        return play(*arguments, **options)
+
+    run.ansible.run = meet
+    verification.run(run, stage)
+    assert stage.detail == "2 passed"
+
+
+def test_a_verification_that_can_not_run_hides_nothing_of_the_other(tmp_path, stage):
+    run, _ = fake_run(tmp_path)
+    verified(run, verify={"checks": [PASSED]})
+    play = run.ansible.run
+
+    def broken(playbook, *arguments, **options):
+        if playbook == "verify-pipelines.yml":
+            raise DriverError("no inventory")
+        return play(playbook, *arguments, **options)
+
+    run.ansible.run = broken
+    with pytest.raises(DriverError, match="no inventory"):
         verification.run(run, stage)
-    assert played(run) == ["verify.yml"]
+    assert run.record.checks == [PASSED]
+
+
+def test_a_verification_without_checks_is_no_success(tmp_path, stage):
+    run, _ = fake_run(tmp_path)
+    verified(run, verify={"checks": [PASSED]})
+    with pytest.raises(DriverError, match=r"verify-pipelines\.yml made no checks"):
+        verification.run(run, stage)
 
 
 def test_a_playbook_that_breaks_is_an_error_of_its_own(tmp_path, stage):

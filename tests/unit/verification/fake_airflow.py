@@ -9,7 +9,6 @@ from typing import Any
 from ansible_collections.dataplatform.aws.plugins.module_utils._verification._http import Response
 
 RANKS = ("Public", "Viewer", "User", "Op", "Admin")
-LEAST = {"GET dags": 1, "PATCH dags": 2, "POST pools": 3, "DELETE pools": 3, "GET eventLogs": 4}
 
 
 class FakeAirflow:
@@ -31,6 +30,7 @@ class FakeAirflow:
         }
         self.outages: list[int | Exception] = []
         self.calls: list[tuple[str, str, Any]] = []
+        self.finished: list[tuple[str, str]] = []
         self.tokens = 0
         self.valid = ""
 
@@ -57,10 +57,7 @@ class FakeAirflow:
         return _answer(201, {"access_token": self.valid})
 
     def _api(self, method: str, path: str, body: Any) -> Response:
-        least = LEAST.get(f"{method} {re.split('[/?]', path)[0]}", 1)
-        if "dagRuns" in path and method == "POST":
-            least = 2
-        if RANKS.index(self.role) < least:
+        if RANKS.index(self.role) < (1 if method == "GET" else 2):
             return _answer(403, {"detail": "Forbidden"})
         run = re.fullmatch(r"dags/([^/]+)/dagRuns(?:/([^/?]+))?(/taskInstances\?.*)?", path)
         if run:
@@ -73,7 +70,7 @@ class FakeAirflow:
                 return _answer(204) if self.dags.pop(dag_id, None) else _answer(404)
             found = self.dags.get(dag_id)
             return _answer(200, found) if found else _answer(404, {"detail": "not found"})
-        return _answer({"POST": 201, "DELETE": 204}.get(method, 200), {})
+        return _answer(404)
 
     def _run(self, method: str, dag_id: str, run_id: str | None, tasks: bool, body: Any) -> Response:
         if method == "POST":
@@ -82,6 +79,9 @@ class FakeAirflow:
                 return _answer(409, {"detail": "exists"})
             self.runs[key] = list(self.next_run)
             return _answer(200, {"dag_run_id": key[1]})
+        if method == "PATCH":
+            self.finished.append((dag_id, run_id or ""))
+            return _answer(200 if (dag_id, run_id) in self.runs else 404)
         states = self.runs.get((dag_id, run_id or ""))
         if states is None:
             return _answer(404)

@@ -1,11 +1,9 @@
-"""The session with Airflow: tokens, outages, runs that are found again, rights that are compared."""
+"""The session with Airflow: tokens, outages, runs that are found again."""
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
-from ansible_collections.dataplatform.aws.plugins.module_utils._pipelines import _airflow, _dag_run, _rights
+from ansible_collections.dataplatform.aws.plugins.module_utils._pipelines import _airflow, _dag_run
 from ansible_collections.dataplatform.aws.plugins.module_utils._pipelines._airflow import Airflow, AirflowError
 from ansible_collections.dataplatform.aws.plugins.module_utils._verification._checks import CheckFailed
 from ansible_collections.dataplatform.aws.plugins.module_utils._verification._http import KeyPair, Unreachable
@@ -142,33 +140,3 @@ def test_the_trigger_is_seen_in_the_run(states, error):
         return
     with pytest.raises(CheckFailed, match=error):
         _dag_run.check_tasks({"tasks": states}, "nifi")
-
-
-@pytest.mark.parametrize("role", ["Viewer", "User", "Op", "Admin"])
-def test_each_role_may_what_it_should(fake, role):
-    fake.role = role
-    outcome = _rights.check_rights(Airflow(fake, PAIR), [role], "flights_daily")
-    assert outcome.observed.count(",") == ("Viewer", "User", "Op", "Admin").index(role)
-
-
-@pytest.mark.parametrize(("real", "declared"), itertools.permutations(["Viewer", "User", "Op", "Admin"], 2))
-def test_a_role_with_other_rights_is_found(fake, real, declared):
-    fake.role = real
-    with pytest.raises(CheckFailed, match=r"missing: .*; too many: "):
-        _rights.check_rights(Airflow(fake, PAIR), [declared], "flights_daily")
-
-
-def test_a_role_without_rights_must_get_no_token(fake):
-    fake.role = "Public"
-    assert _rights.check_no_login(Airflow(fake, PAIR)).observed == "refused (403)"
-    fake.role = "Viewer"
-    with pytest.raises(CheckFailed, match="got a token"):
-        _rights.check_no_login(Airflow(fake, PAIR))
-
-
-def test_pools_made_for_a_check_are_removed(fake):
-    fake.role = "Op"
-    _rights.check_rights(Airflow(fake, PAIR), ["Op"], "flights_daily")
-    made = [body["name"] for method, path, body in fake.calls if (method, path) == ("POST", "/api/v2/pools")]
-    removed = [path.rsplit("/", 1)[1] for method, path, _ in fake.calls if method == "DELETE"]
-    assert made == removed

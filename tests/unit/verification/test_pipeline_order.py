@@ -24,10 +24,11 @@ from tests.unit.verification.fake_airflow import FakeAirflow
 DN = "CN=probe-{},OU={},O=Platform"
 UNITS = {"viewer": "Analytics", "operator": "Operations", "engineer": "DataEng", "trigger": "Services"}
 AIRFLOW = {"viewer": ["Viewer"], "operator": ["Op"], "engineer": ["User"], "trigger": []}
+READ = [{"resource": "/process-groups/root", "actions": ["read"]}]
 START = [{"resource": "/operation/process-groups/root", "actions": ["write"]}]
 ACCESS = {
     "rules": [{"role": r, "match": {"organization": "Platform", "organizational_unit": u}} for r, u in UNITS.items()],
-    "roles": {r: {"airflow": AIRFLOW[r], "nifi": [] if r == "viewer" else START} for r in UNITS},
+    "roles": {r: {"airflow": AIRFLOW[r], "nifi": READ if r == "viewer" else [*READ, *START]} for r in UNITS},
     "probes": {r: {"enabled": True, "subject": {"common_name": f"probe-{r}"}} for r in UNITS},
 }
 PLATFORM = {
@@ -73,7 +74,7 @@ def world(monkeypatch):
     monkeypatch.setattr(
         _run._probe_dag.ProbeDag, "upload", lambda self: fake.dags.update({self.dag_id: {"dag_id": self.dag_id}})
     )
-    monkeypatch.setattr(_run._probe_dag.ProbeDag, "remove", lambda self: None)
+    monkeypatch.setattr(_run._probe_dag.ProbeDag, "remove", lambda self: fake.dags[self.dag_id].update(is_stale=True))
     monkeypatch.setattr(_deadline, "Listener", Listener)
     monkeypatch.setattr(_deadline, "check_alert", lambda *_: Outcome("received"))
     for name in ("check_other_role_refused", "check_role_needed"):
@@ -112,8 +113,7 @@ def test_everything(world, folder):
     bad = [check for check in found.checks.done if check.status != "passed"]
     assert bad == []
     wanted = {
-        "login-viewer", "rights-viewer", "login-operator", "rights-operator", "login-engineer", "rights-engineer",
-        "refused-trigger", "health", "landing", "started", "dag-visible", "deadline-alert", "dag-removed",
+        "probe-starter", "probe-looker", "health", "landing", "started", "dag-visible", "deadline-alert", "dag-removed",
         "nifi-refused", "nifi-role-needed", "run", "nifi-triggered", "bronze", "silver", "gold", "gold-checksum",
     }  # fmt: skip
     assert {f"pipeline:{name}" for name in wanted} <= set(statuses(found))
@@ -123,8 +123,9 @@ def test_everything(world, folder):
     assert told[0] == "1 files were put into s3://artifacts/landing/flights/"
 
 
-def test_the_probe_dag_is_forgotten(world, folder):
+def test_the_probe_dag_is_ended_and_forgotten(world, folder):
     _run.run(inputs(folder, []))
+    assert [run_id for dag_id, run_id in world.finished if dag_id.startswith("verification_")] == ["late"]
     assert list(world.dags) == ["flights_daily"]
 
 
@@ -153,3 +154,27 @@ def test_an_unhealthy_component_is_named(world, folder):
     world.health["scheduler"] = {"status": "unhealthy"}
     (health,) = [c for c in _run.run(inputs(folder, [])).checks.done if c.name == "pipeline:health"]
     assert (health.status, health.observed) == ("failed", "scheduler unhealthy")
+
+
+def test_who_starts_runs_and_who_only_looks():
+    assert (_run.starter_role(ACCESS), _run.looker_role(ACCESS)) == ("engineer", "viewer")
+    without = {
+        **ACCESS,
+        "probes": {r: {**p, "enabled": r in ("operator", "trigger")} for r, p in ACCESS["probes"].items()},
+    }
+    assert (_run.starter_role(without), _run.looker_role(without)) == ("operator", None)
+
+
+def test_without_a_probe_nothing_is_started_and_that_is_a_failure(world, folder):
+    nobody = {**ACCESS, "probes": {}}
+    given = inputs(folder, [])
+    given.access = nobody
+    found = _run.run(given)
+    assert statuses(found)["pipeline:probe-starter"] == "failed"
+    assert world.runs == {}
+
+
+def test_the_run_is_given_the_days_of_the_files(world, folder):
+    _run.run(inputs(folder, []))
+    (posted,) = [body for method, path, body in world.calls if method == "POST" and "flights_daily/dagRuns" in path]
+    assert posted["conf"] == {"first_day": "2013-01-01", "last_day": "2013-01-01"}

@@ -10,7 +10,7 @@ module: pipeline_verification
 version_added: 0.1.0
 short_description: Verify the pipelines of a data platform from landing to gold
 description:
-  - Logs in to Airflow through the balancer with one probe certificate for each role, and compares what each may do with what is declared.
+  - Logs in to Airflow through the balancer with a probe certificate of the least role that may start a run.
   - Has Airflow pick up a DAG from the bucket, lets a run of it miss its deadline, and waits for the alert. The DAG is removed again.
   - Tries to start a NiFi flow with a role that may not, and sees by IAM's policies that Airflow needs its trigger role for it.
   - With O(data_directory), puts the files into the landing folder, starts the DAG on them, follows it to its end,
@@ -104,7 +104,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Verify logins, DAG delivery and alerts, without any data
+- name: Verify DAG delivery and alerts, without any data
   dataplatform.aws.pipeline_verification:
     platform: "{{ platform }}"
     access: "{{ access }}"

@@ -19,6 +19,7 @@ from ansible_collections.dataplatform.aws.plugins.module_utils._verification._ch
 
 PREFIX = "verification_"
 STALE = dt.timedelta(hours=1)  # what a verification that was killed left behind
+RUN = "late"  # the id of its only run
 LATE, TAKES = 5, 60  # seconds: of the deadline, and for which the task waits unless it is removed before
 
 # The same notifier on the same topic as the platform's own DAGs; nothing but the moment differs.
@@ -106,8 +107,18 @@ def check_visible(airflow: Airflow, probe: ProbeDag, seconds: float) -> Outcome:
         time.sleep(1)
 
 
-def forget(airflow: Airflow, probe: ProbeDag) -> Outcome:
-    """Take the file and Airflow's memory of it away."""
+def forget(airflow: Airflow, probe: ProbeDag, seconds: float) -> Outcome:
+    """The file is taken away, Airflow sees that within the time allowed, and its memory of the DAG goes too."""
     probe.remove()
-    airflow.forget(probe.dag_id)
-    return Outcome("removed")
+    airflow.finish(probe.dag_id, RUN)
+    started = time.monotonic()
+    while True:
+        # (forgotten before it is seen to be gone, the DAG would be read once more from the bundle's last copy)
+        found = airflow.dag(probe.dag_id)
+        waited = time.monotonic() - started
+        if found is None or found.get("is_stale"):
+            airflow.forget(probe.dag_id)
+            return Outcome(f"gone after {waited:.0f} s")
+        if waited > seconds:
+            raise CheckFailed(f"still there {waited:.0f} s after its file went", "look at the dag-processor's log")
+        time.sleep(1)

@@ -18,7 +18,6 @@ from ansible_collections.dataplatform.aws.plugins.module_utils._pipelines import
     _data,
     _deadline,
     _probe_dag,
-    _rights,
     _trigger,
 )
 from ansible_collections.dataplatform.aws.plugins.module_utils._pipelines._airflow import Airflow, AirflowError
@@ -33,6 +32,7 @@ from ansible_collections.dataplatform.aws.plugins.module_utils._verification._ht
 OUTAGE = 240.0  # seconds for which Airflow may be away while a run is followed: a host's restart, a fail-over
 BRONZE = "flights"  # prefix of the data set in the bronze bucket
 BATCH_GROUP = "flights-batch"  # the process group that lands it
+STARTS = ("User", "Op", "Admin")  # Airflow's roles that may start a run, from the least
 
 
 @dataclass
@@ -81,65 +81,66 @@ class Found:
 def run(inputs: Inputs) -> Found:
     """Make every check; none stops the others, but for those that have nothing to look at without it."""
     found = Found()
-    probes = _issue(inputs, found.checks)
-    engineer = _engineer(inputs, probes)
-    for role, probe in probes.items():
-        _check_role(inputs, found.checks, role, probe)
-    if engineer is not None:
-        begun = _begin(inputs, found.checks, engineer)
+    starter = _issue(inputs, found.checks, "starter", starter_role(inputs.access))
+    looker = _issue(inputs, found.checks, "looker", looker_role(inputs.access))
+    if starter is not None:
+        airflow = Airflow(inputs.endpoint("airflow"), starter.pair, OUTAGE)
+        begun = _begin(inputs, found.checks, airflow)
         if inputs.probe_dag:
-            _check_probe_dag(inputs, found.checks, engineer)
-        _check_trigger(inputs, found.checks, probes)
+            _check_probe_dag(inputs, found.checks, airflow)
+        if looker is not None:
+            _check_refused(inputs, found.checks, looker)
+        _check_role_needed(inputs, found.checks)
         if begun:
-            _check_pipeline(inputs, found, engineer, begun)
+            _check_pipeline(inputs, found, airflow, begun)
     _look(inputs, found)
     return found
 
 
-def _issue(inputs: Inputs, checks: Checks) -> dict[str, _probes.Probe]:
-    """A certificate for each enabled probe."""
-    probes: dict[str, _probes.Probe] = {}
-    for role, probe in inputs.access["probes"].items():
-        if probe.get("enabled", True):
-            expected = "a one-hour certificate that the rules map to this role"
-            checks.run(f"pipeline:probe-{role}", role, expected, _issue_one, inputs, role, probe["subject"], probes)
-    return probes
+def starter_role(access: t.Mapping[str, t.Any]) -> str | None:
+    """The role with the least of Airflow's rights that can start a run, among those with a probe."""
+    able = [
+        (min(STARTS.index(name) for name in access["roles"][role]["airflow"] if name in STARTS), role)
+        for role in _probed(access)
+        if set(STARTS) & set(access["roles"][role].get("airflow") or [])
+    ]
+    return min(able)[1] if able else None
 
 
-def _issue_one(inputs: Inputs, role: str, subject: t.Mapping[str, str], probes: dict[str, _probes.Probe]) -> Outcome:
+def looker_role(access: t.Mapping[str, t.Any]) -> str | None:
+    """A role that sees NiFi's flows and may not start them, among those with a probe."""
+    return next((role for role in _probed(access) if _looks(access["roles"][role])), None)
+
+
+def _probed(access: t.Mapping[str, t.Any]) -> list[str]:
+    return [role for role, probe in access["probes"].items() if probe.get("enabled", True)]
+
+
+def _looks(role: t.Mapping[str, t.Any]) -> bool:
+    """Whether it may read the canvas, and neither operate nor change anything on it."""
+    policies = {(p["resource"], action) for p in role.get("nifi") or () for action in p["actions"]}
+    writes = {("/operation/process-groups/root", "write"), ("/process-groups/root", "write")}
+    return ("/process-groups/root", "read") in policies and not policies & writes
+
+
+def _issue(inputs: Inputs, checks: Checks, kind: str, role: str | None) -> _probes.Probe | None:
+    """A certificate of that role's probe."""
+    made: list[_probes.Probe] = []
+    expected = "a one-hour certificate that the rules map to this role"
+    checks.run(f"pipeline:probe-{kind}", role or "no role", expected, _issue_one, inputs, role, made)
+    return made[0] if made else None
+
+
+def _issue_one(inputs: Inputs, role: str | None, made: list[_probes.Probe]) -> Outcome:
+    if role is None:
+        raise CheckFailed("no enabled probe has such a role", "enable one in access.yml")
+    subject = inputs.access["probes"][role]["subject"]
     probe = _probes.issue(inputs.clients["acm-pca"], inputs.platform["pki"]["users_ca_arn"], subject)
     mapped = _dn.match(_dn.parse(probe.dn), inputs.access["rules"])
     if mapped != role:
         raise CheckFailed(f"mapped to {mapped}", "change the probe's subject in access.yml")
-    probes[role] = probe
+    made.append(probe)
     return Outcome(f"serial {probe.serial}")
-
-
-def _session(inputs: Inputs, probe: _probes.Probe, patience: float = 0.0) -> Airflow:
-    return Airflow(inputs.endpoint("airflow"), probe.pair, patience)
-
-
-def _roles(inputs: Inputs, role: str) -> list[str]:
-    return list(inputs.access["roles"][role].get("airflow") or [])
-
-
-def _engineer(inputs: Inputs, probes: t.Mapping[str, _probes.Probe]) -> Airflow | None:
-    """The session that starts runs: the least of the roles that may."""
-    able = [role for role in probes if "change DAGs" in _rights.expected(_roles(inputs, role))]
-    able.sort(key=lambda role: len(_rights.expected(_roles(inputs, role))))
-    return _session(inputs, probes[able[0]], OUTAGE) if able else None
-
-
-def _check_role(inputs: Inputs, checks: Checks, role: str, probe: _probes.Probe) -> None:
-    airflow, roles = _session(inputs, probe), _roles(inputs, role)
-    if not roles:
-        checks.run(
-            f"pipeline:refused-{role}", probe.dn, "no token for a role without rights", _rights.check_no_login, airflow
-        )
-        return
-    if checks.run(f"pipeline:login-{role}", probe.dn, "a token for its certificate", _rights.check_login, airflow):
-        expected = "may " + ", ".join(what for what in _rights.LEAST if what in _rights.expected(roles))
-        checks.run(f"pipeline:rights-{role}", probe.dn, expected, _rights.check_rights, airflow, roles, inputs.dag_id)
 
 
 def check_health(airflow: Airflow) -> Outcome:
@@ -151,15 +152,15 @@ def check_health(airflow: Airflow) -> Outcome:
     return Outcome(", ".join(health) + " are healthy")
 
 
-def _begin(inputs: Inputs, checks: Checks, engineer: Airflow) -> tuple[str, bool] | None:
+def _begin(inputs: Inputs, checks: Checks, airflow: Airflow) -> tuple[str, bool] | None:
     """Land the data and start the run, so that it is at work while the rest is checked."""
-    checks.run("pipeline:health", "Airflow", "every component is healthy", check_health, engineer)
+    checks.run("pipeline:health", "Airflow", "every component is healthy", check_health, airflow)
     if inputs.data is None:
         return None
     begun: list[tuple[str, bool]] = []
     expected = f"the files lie in {'/'.join(inputs.landing)}"
     if checks.run("pipeline:landing", str(inputs.platform["env"]), expected, _land, inputs):
-        checks.run("pipeline:started", inputs.dag_id, "a run on this data", _start, inputs, engineer, begun)
+        checks.run("pipeline:started", inputs.dag_id, "a run on this data", _start, inputs, airflow, begun)
     return begun[0] if begun else None
 
 
@@ -172,65 +173,63 @@ def _land(inputs: Inputs) -> Outcome:
     return Outcome(f"{len(put)} put, the others were there")
 
 
-def _start(inputs: Inputs, engineer: Airflow, begun: list[tuple[str, bool]]) -> Outcome:
-    airflow, processing = inputs.platform["airflow"], inputs.platform["processing"]
+def _start(inputs: Inputs, airflow: Airflow, begun: list[tuple[str, bool]]) -> Outcome:
+    processing = inputs.platform["processing"]
     assert inputs.data is not None
     places = [
-        (inputs.platform["buckets"]["dags"], f"{airflow['dags_prefix']}/"),
+        (inputs.platform["buckets"]["dags"], f"{inputs.platform['airflow']['dags_prefix']}/"),
         (processing["jobs_bucket"], f"{processing['jobs_prefix']}/"),
     ]
     days = sorted(_data.days(inputs.data))
     conf = inputs.conf or {"first_day": days[0], "last_day": days[-1]}
     mark = _dag_run.fingerprint(inputs.clients["s3"], places, _data.content(inputs.data), conf)
-    begun.append(_dag_run.begin(engineer, inputs.dag_id, mark, conf))
+    begun.append(_dag_run.begin(airflow, inputs.dag_id, mark, conf))
     run_id, new = begun[0]
     return Outcome(f"{run_id} {'was started' if new else 'is there already'}")
 
 
-def _check_probe_dag(inputs: Inputs, checks: Checks, engineer: Airflow) -> None:
+def _check_probe_dag(inputs: Inputs, checks: Checks, airflow: Airflow) -> None:
     platform, clients = inputs.platform, inputs.clients
     where = (platform["buckets"]["dags"], platform["airflow"]["dags_prefix"])
     probe = _probe_dag.ProbeDag(clients["s3"], where, platform["airflow"]["deadline_topic_arn"], platform["region"])
     expected = f"visible within {inputs.visible_seconds:.0f} s of its upload"
-    visible = functools.partial(_probe_dag.check_visible, engineer, probe, inputs.visible_seconds)
+    visible = functools.partial(_probe_dag.check_visible, airflow, probe, inputs.visible_seconds)
     try:
         if checks.run("pipeline:dag-visible", probe.dag_id, expected, visible):
             expected = "its late run raises an alert on the deadline topic"
-            checks.run("pipeline:deadline-alert", probe.dag_id, expected, _alert, inputs, engineer, probe)
+            checks.run("pipeline:deadline-alert", probe.dag_id, expected, _alert, inputs, airflow, probe)
     finally:
-        checks.run("pipeline:dag-removed", probe.dag_id, "file and DAG are gone", _probe_dag.forget, engineer, probe)
+        forget = functools.partial(_probe_dag.forget, airflow, probe, inputs.visible_seconds)
+        expected = f"gone within {inputs.visible_seconds:.0f} s of its file"
+        checks.run("pipeline:dag-removed", probe.dag_id, expected, forget)
 
 
-def _alert(inputs: Inputs, engineer: Airflow, probe: _probe_dag.ProbeDag) -> Outcome:
+def _alert(inputs: Inputs, airflow: Airflow, probe: _probe_dag.ProbeDag) -> Outcome:
     topic, clients = inputs.platform["airflow"]["deadline_topic_arn"], inputs.clients
     with _deadline.Listener(clients["sqs"], clients["sns"], topic, inputs.platform["env"]) as listener:
-        engineer.start(probe.dag_id, "late")
+        airflow.start(probe.dag_id, _probe_dag.RUN)
         inputs.tell("waiting for the alert of a run that is late on purpose")
         return _deadline.check_alert(listener, probe.dag_id, inputs.alert_seconds)
 
 
-def _check_trigger(inputs: Inputs, checks: Checks, probes: t.Mapping[str, _probes.Probe]) -> None:
-    """NiFi is started with the trigger role only. (That it works with it, the pipeline shows.)"""
-    lookers = [role for role in probes if not _may_operate(inputs.access["roles"][role])]
-    for role in lookers[:1]:
-        probe = probes[role]
-        arguments = (inputs.endpoint("nifi"), probe.pair, BATCH_GROUP)
-        expected = "refused by NiFi (403)"
-        checks.run("pipeline:nifi-refused", probe.dn, expected, _trigger.check_other_role_refused, *arguments)
+def _check_refused(inputs: Inputs, checks: Checks, probe: _probes.Probe) -> None:
+    """NiFi is not started by a certificate of another role."""
+    arguments = (inputs.endpoint("nifi"), probe.pair, BATCH_GROUP)
+    expected = "refused by NiFi (403)"
+    checks.run("pipeline:nifi-refused", probe.dn, expected, _trigger.check_other_role_refused, *arguments)
+
+
+def _check_role_needed(inputs: Inputs, checks: Checks) -> None:
+    """Nor by Airflow without the trigger role. (That it is with it, the pipeline shows.)"""
     expected = "Airflow reads the client certificate with the trigger role only"
     arguments = (inputs.clients["iam"], inputs.clients["ec2"], inputs.platform)
     checks.run("pipeline:nifi-role-needed", "IAM policies", expected, _trigger.check_role_needed, *arguments)
 
 
-def _may_operate(role: t.Mapping[str, t.Any]) -> bool:
-    wanted = ("/operation/process-groups/root", "/process-groups/root")
-    return any(p["resource"] in wanted and "write" in p["actions"] for p in role.get("nifi") or ())
-
-
-def _check_pipeline(inputs: Inputs, found: Found, engineer: Airflow, begun: tuple[str, bool]) -> None:
+def _check_pipeline(inputs: Inputs, found: Found, airflow: Airflow, begun: tuple[str, bool]) -> None:
     """The run to its end, and what each layer holds then."""
     checks, s3, expected = found.checks, inputs.clients["s3"], inputs.expected
-    arguments = (engineer, inputs.dag_id, begun, inputs.seconds, inputs.tell, found.run)
+    arguments = (airflow, inputs.dag_id, begun, inputs.seconds, inputs.tell, found.run)
     if not checks.run("pipeline:run", inputs.dag_id, "success", _dag_run.check_run, *arguments):
         return
     checks.run(
