@@ -30,6 +30,9 @@ FILES = HERE / "files"
 LOCK = HERE / "artifacts.sha256"
 """SHA-256 of every artifact that goes into the archive, in the format of sha256sum."""
 
+CODE = ("archive.py", "maven.py", "nifi.py")
+"""What of this folder makes the archive."""
+
 LIBRARIES = [
     "nifi-runtime",
     "nifi-api",
@@ -126,7 +129,7 @@ def build(cache: Path, progress: Callable[[str], None] = print) -> Archive:
 def _content_key() -> str:
     """Hash over everything the archive is made from: the locked artifacts, our files, this code."""
     digest = hashlib.sha256()
-    sources = [LOCK, *HERE.glob("*.py"), *(path for path in FILES.rglob("*") if path.is_file())]
+    sources = [LOCK, *(HERE / name for name in CODE), *(path for path in FILES.rglob("*") if path.is_file())]
     for source in sorted(sources):
         digest.update(source.relative_to(HERE).as_posix().encode() + b"\0")
         digest.update(source.read_bytes() + b"\0")
