@@ -9,6 +9,8 @@ CACHE := $(CURDIR)/.cache
 VENV := $(CACHE)/venv
 PYTHON := $(VENV)/bin/python
 COLLECTION := collections/ansible_collections/dataplatform/aws
+# One worker has all real hosts (it mostly waits), the other one the rest: see tests/conftest.py.
+WORKERS := -n 2 --dist loadgroup --no-loadscope-reorder
 export PATH := $(VENV)/bin:$(PATH)
 export UV_CACHE_DIR := $(CACHE)/uv
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
@@ -36,11 +38,11 @@ destroy: setup ## end the rehearsal of ENV and leave nothing behind
 
 .PHONY: test
 test: setup ## the whole suite: unit, integration, terraform, molecule and the end-to-end rehearsal
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest $(WORKERS)
 
 .PHONY: test-fast
 test-fast: setup ## only what needs neither root nor hosts
-	$(PYTHON) -m pytest -m "not e2e and not molecule"
+	$(PYTHON) -m pytest $(WORKERS) -m "not e2e and not molecule"
 
 .PHONY: molecule
 molecule: ## a role on a real host; run it as: python -m rehearsal exec -- make molecule SCENARIO=NAME

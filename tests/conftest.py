@@ -12,17 +12,34 @@ from tests.support.pki import Authority
 ROOT = Path(__file__).resolve().parent.parent
 
 
+HOSTS = "hosts"
+
+
 @pytest.hookimpl(trylast=True)  # after the folders' own conftest files have set their marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Hosts need root. Slow, shared things come last, so that a small mistake shows first."""
-    order = {"molecule": 1, "e2e": 2}
-    items.sort(key=lambda item: max((order.get(mark.name, 0) for mark in item.iter_markers()), default=0))
+    """Hosts need root, and share the machine's one rehearsal: with several workers (`make test`) one of them has them
+    all, from the start, since they mostly wait; the others share the rest by file. With one worker they come last, so
+    that a small mistake shows first.
+    """
+    several = bool(getattr(config.option, "dist", "no") != "no" or os.environ.get("PYTEST_XDIST_WORKER"))
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(HOSTS if _on_hosts(item) else str(item.path)))
+    items.sort(key=_order, reverse=several)
     if os.geteuid() == 0:
         return
     skip = pytest.mark.skip(reason="real hosts need root")
     for item in items:
-        if item.get_closest_marker("e2e") or item.get_closest_marker("molecule"):
+        if _on_hosts(item):
             item.add_marker(skip)
+
+
+def _on_hosts(item: pytest.Item) -> bool:
+    return bool(item.get_closest_marker("e2e") or item.get_closest_marker("molecule"))
+
+
+def _order(item: pytest.Item) -> int:
+    return 1 if _on_hosts(item) else 0
 
 
 @pytest.fixture(scope="session")
