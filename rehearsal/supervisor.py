@@ -1,4 +1,4 @@
-"""The process behind a rehearsal: keeps hosts, databases, networks, names, gateways, balancer and jobs as the accounts say.
+"""The process behind a rehearsal: keeps hosts, databases, networks, names, gateways, balancer, jobs as accounts say.
 
     python -m rehearsal supervise
 

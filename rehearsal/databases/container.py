@@ -81,7 +81,7 @@ class Containers:
         )
         self._podman("init", name)
         pid = int(self._podman.json("inspect", "--format", "{{json .State}}", name)["Pid"])
-        network.attach(name, pid, vpc, database.address)
+        network.attach(name, pid, vpc, database.address, database.mac)
         firewall.apply(pid, script)
         self._podman("start", name)
         found = Identity.of(pid)

@@ -16,8 +16,8 @@ STOPPED = ("creating", "stopping", "stopped", "deleting")
 class Database:
     """A DB instance as RDS describes it.
 
-    `resource_id` is another one for each life of an identifier; `address` is that of its interface, `endpoint` the name
-    that leads there. `parameters` are those its parameter group sets or its family fixes, in RDS' units.
+    `resource_id` is another one for each life of an identifier; `address` and `mac` are its interface's, `endpoint` is
+    the name that leads there. `parameters` are those its parameter group sets or its family fixes, in RDS' units.
     """
 
     identifier: str
@@ -28,6 +28,7 @@ class Database:
     state: str
     vpc_id: str = ""
     address: str = ""
+    mac: str = ""
     endpoint: str = ""
     port: int = 5432
     name: str = ""

@@ -32,6 +32,7 @@ def _database(item: Json, session: AccountSession, interface: Json | None) -> Da
         state=item["DBInstanceStatus"],
         vpc_id=(interface or {}).get("VpcId", ""),
         address=(interface or {}).get("PrivateIpAddress", ""),
+        mac=(interface or {}).get("MacAddress", ""),
         endpoint=endpoint.get("Address", ""),
         port=int(endpoint.get("Port", 5432)),
         name=item.get("DBName", ""),

@@ -70,7 +70,7 @@ class Containers:
         self._podman("init", instance.container)
         described = self._podman.json("inspect", "--format", "{{json .State}}", instance.container)
         pid = int(described["Pid"])
-        network.attach(instance.instance_id, pid, vpc, instance.address)
+        network.attach(instance.instance_id, pid, vpc, instance.address, instance.mac)
         firewall.apply(pid, script)
         self._podman("start", instance.container)
         found = Identity.of(pid)
