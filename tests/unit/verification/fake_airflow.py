@@ -69,6 +69,8 @@ class FakeAirflow:
             if method == "DELETE":
                 return _answer(204) if self.dags.pop(dag_id, None) else _answer(404)
             found = self.dags.get(dag_id)
+            if found and method == "PATCH":
+                found.update(body)
             return _answer(200, found) if found else _answer(404, {"detail": "not found"})
         return _answer(404)
 

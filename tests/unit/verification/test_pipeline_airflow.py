@@ -77,8 +77,10 @@ def test_components_that_are_silent_are_unknown(airflow, fake):
 
 
 def test_a_run_is_started_once(airflow, fake):
-    assert _dag_run.begin(airflow, "flights_daily", "abc", {"days": ["2013-01-01"]}) == ("verification-abc", True)
-    assert _dag_run.begin(airflow, "flights_daily", "abc", {}) == ("verification-abc", False)
+    first = _dag_run.begin(airflow, "flights_daily", "abc", {"days": ["2013-01-01"]})
+    assert (first.run_id, first.new) == ("verification-abc", True)
+    again = _dag_run.begin(airflow, "flights_daily", "abc", {})
+    assert (again.run_id, again.new) == ("verification-abc", False)
     posted = [body for method, path, body in fake.calls if method == "POST" and path.endswith("dagRuns")]
     assert posted == [
         {"dag_run_id": "verification-abc", "logical_date": None, "conf": {"days": ["2013-01-01"]}},
@@ -87,13 +89,27 @@ def test_a_run_is_started_once(airflow, fake):
 
 def test_a_failed_run_is_followed_by_another(airflow, fake):
     fake.runs[("flights_daily", "verification-abc")] = [("failed", [])]
-    assert _dag_run.begin(airflow, "flights_daily", "abc", {}) == ("verification-abc-2", True)
+    begun = _dag_run.begin(airflow, "flights_daily", "abc", {})
+    assert (begun.run_id, begun.new) == ("verification-abc-2", True)
 
 
-def test_a_paused_or_missing_dag_is_said(airflow, fake):
+def test_a_paused_dag_runs_and_is_paused_again(airflow, fake):
     fake.dags["flights_daily"]["is_paused"] = True
-    with pytest.raises(CheckFailed, match="is paused"):
-        _dag_run.begin(airflow, "flights_daily", "abc", {})
+    begun = _dag_run.begin(airflow, "flights_daily", "abc", {})
+    assert [call[0] for call in fake.calls if call[0] != "GET"][-2:] == ["POST", "PATCH"]  # first the run
+    assert fake.dags["flights_daily"]["is_paused"] is False
+    _dag_run.check_run(airflow, "flights_daily", begun, 100, print, {})
+    assert fake.dags["flights_daily"]["is_paused"] is True
+
+
+def test_a_paused_dag_stays_so_when_its_run_is_done(airflow, fake):
+    fake.runs[("flights_daily", "verification-abc")] = [("success", [])]
+    fake.dags["flights_daily"]["is_paused"] = True
+    assert _dag_run.begin(airflow, "flights_daily", "abc", {}).paused is False
+    assert fake.dags["flights_daily"]["is_paused"] is True
+
+
+def test_a_missing_dag_is_said(airflow, fake):
     fake.dags.clear()
     fake.errors = [{"filename": "flights.py", "stack_trace": "Traceback\n  …\nSyntaxError: bad\n"}]
     with pytest.raises(CheckFailed, match=r"no DAG flights_daily: flights\.py: SyntaxError: bad"):
@@ -106,7 +122,7 @@ def test_progress_is_told_when_something_changes(airflow, fake):
     airflow.start("flights_daily", "r")
     told: list[str] = []
     keep: dict = {}
-    outcome = _dag_run.check_run(airflow, "flights_daily", ("r", True), 100, told.append, keep)
+    outcome = _dag_run.check_run(airflow, "flights_daily", _dag_run.Begun("r", True), 100, told.append, keep)
     assert outcome.observed == "r succeeded"
     assert told == [
         "flights_daily r: queued",

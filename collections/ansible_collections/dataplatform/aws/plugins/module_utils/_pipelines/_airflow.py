@@ -137,6 +137,10 @@ class Airflow:
         """The run's task instances: ``task_id``, ``state``, ``try_number``."""
         return list(self.call("GET", f"{_run_path(dag_id, run_id)}/taskInstances?limit=100")["task_instances"])
 
+    def pause(self, dag_id: str, paused: bool) -> None:
+        """Have Airflow start no runs of a DAG, or start them again."""
+        self.call("PATCH", f"{API}/dags/{quote(dag_id)}?update_mask=is_paused", {"is_paused": paused})
+
     def finish(self, dag_id: str, run_id: str) -> None:
         """Call a run done, whatever its tasks are at."""
         self.call("PATCH", _run_path(dag_id, run_id), {"state": "success"}, good=(200, 404))

@@ -12,6 +12,7 @@ import hashlib
 import json
 import time
 import typing as t
+from dataclasses import dataclass
 
 from ansible_collections.dataplatform.aws.plugins.module_utils import _aws
 from ansible_collections.dataplatform.aws.plugins.module_utils._pipelines._airflow import (
@@ -40,26 +41,40 @@ def fingerprint(s3: t.Any, places: t.Sequence[tuple[str, str]], data: str, conf:
     return digest.hexdigest()[:12]
 
 
-def begin(airflow: Airflow, dag_id: str, mark: str, conf: t.Mapping[str, t.Any]) -> tuple[str, bool]:
-    """The run of this data and code: one that goes on or succeeded, else a new one.
+@dataclass(frozen=True)
+class Begun:
+    """A run: its id, whether it was started now, and whether its DAG was paused."""
 
-    :returns: the run's id, and whether it was started now
-    :raises CheckFailed: the DAG is not there, is paused, or failed too often
+    run_id: str
+    new: bool
+    paused: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {'was started' if self.new else 'is there already'}"
+
+
+def begin(airflow: Airflow, dag_id: str, mark: str, conf: t.Mapping[str, t.Any]) -> Begun:
+    """The run of this data and code: one that goes on or succeeded, else a new one. A paused DAG is let run.
+
+    :raises CheckFailed: the DAG is not there, or failed too often
     """
     dag = airflow.dag(dag_id)
     if dag is None:
         errors = "; ".join(airflow.import_errors()) or "Airflow reports no import error"
         raise CheckFailed(f"there is no DAG {dag_id}: {errors}", "run `--only pipelines`")
-    if dag.get("is_paused"):
-        raise CheckFailed(f"{dag_id} is paused", "unpause it in Airflow, then verify again")
+    paused = bool(dag.get("is_paused"))
     for attempt in range(1, ATTEMPTS + 1):
         run_id = f"verification-{mark}" + (f"-{attempt}" if attempt > 1 else "")
         run = airflow.run(dag_id, run_id)
         if run is None:
             airflow.start(dag_id, run_id, conf)
-            return run_id, True
-        if run["state"] != "failed":
-            return run_id, False
+        elif run["state"] == "failed":
+            continue
+        # (only now: a schedule's own run, made when the pause ends, must not come first)
+        going_on = run is None or run["state"] != "success"
+        if paused and going_on:
+            airflow.pause(dag_id, False)
+        return Begun(run_id, run is None, paused and going_on)
     raise CheckFailed(f"{dag_id} failed {ATTEMPTS} times on this data", "look at the task logs in Airflow")
 
 
@@ -108,22 +123,25 @@ def _busy(task: t.Mapping[str, t.Any]) -> str:
 def check_run(
     airflow: Airflow,
     dag_id: str,
-    begun: tuple[str, bool],
+    begun: Begun,
     seconds: float,
     tell: t.Callable[[str], None],
     keep: dict[str, t.Any],
 ) -> Outcome:
     """The run succeeds; what is known of it is kept in ``keep``."""
-    run_id, new = begun
+    run_id = begun.run_id
     try:
         run = follow(airflow, dag_id, run_id, seconds, tell)
     except AirflowError as error:
         raise CheckFailed(str(error), "look at the api-server and the balancer") from error
+    finally:
+        if begun.paused:
+            airflow.pause(dag_id, True)
     keep.update(
         dag_id=dag_id, run_id=run_id, state=run["state"], started=run.get("start_date"), ended=run.get("end_date")
     )
     keep["tasks"] = {task["task_id"]: task["state"] for task in airflow.tasks(dag_id, run_id)}
-    if not new:
+    if not begun.new:
         return Outcome(f"{run_id} succeeded for this data and code at {run.get('end_date')}")
     return Outcome(f"{run_id} succeeded")
 

@@ -152,12 +152,12 @@ def check_health(airflow: Airflow) -> Outcome:
     return Outcome(", ".join(health) + " are healthy")
 
 
-def _begin(inputs: Inputs, checks: Checks, airflow: Airflow) -> tuple[str, bool] | None:
+def _begin(inputs: Inputs, checks: Checks, airflow: Airflow) -> _dag_run.Begun | None:
     """Land the data and start the run, so that it is at work while the rest is checked."""
     checks.run("pipeline:health", "Airflow", "every component is healthy", check_health, airflow)
     if inputs.data is None:
         return None
-    begun: list[tuple[str, bool]] = []
+    begun: list[_dag_run.Begun] = []
     expected = f"the files lie in {'/'.join(inputs.landing)}"
     if checks.run("pipeline:landing", str(inputs.platform["env"]), expected, _land, inputs):
         checks.run("pipeline:started", inputs.dag_id, "a run on this data", _start, inputs, airflow, begun)
@@ -173,7 +173,7 @@ def _land(inputs: Inputs) -> Outcome:
     return Outcome(f"{len(put)} put, the others were there")
 
 
-def _start(inputs: Inputs, airflow: Airflow, begun: list[tuple[str, bool]]) -> Outcome:
+def _start(inputs: Inputs, airflow: Airflow, begun: list[_dag_run.Begun]) -> Outcome:
     processing = inputs.platform["processing"]
     assert inputs.data is not None
     places = [
@@ -184,8 +184,7 @@ def _start(inputs: Inputs, airflow: Airflow, begun: list[tuple[str, bool]]) -> O
     conf = inputs.conf or {"first_day": days[0], "last_day": days[-1]}
     mark = _dag_run.fingerprint(inputs.clients["s3"], places, _data.content(inputs.data), conf)
     begun.append(_dag_run.begin(airflow, inputs.dag_id, mark, conf))
-    run_id, new = begun[0]
-    return Outcome(f"{run_id} {'was started' if new else 'is there already'}")
+    return Outcome(str(begun[0]))
 
 
 def _check_probe_dag(inputs: Inputs, checks: Checks, airflow: Airflow) -> None:
@@ -226,14 +225,19 @@ def _check_role_needed(inputs: Inputs, checks: Checks) -> None:
     checks.run("pipeline:nifi-role-needed", "IAM policies", expected, _trigger.check_role_needed, *arguments)
 
 
-def _check_pipeline(inputs: Inputs, found: Found, airflow: Airflow, begun: tuple[str, bool]) -> None:
+def _check_pipeline(inputs: Inputs, found: Found, airflow: Airflow, begun: _dag_run.Begun) -> None:
     """The run to its end, and what each layer holds then."""
     checks, s3, expected = found.checks, inputs.clients["s3"], inputs.expected
     arguments = (airflow, inputs.dag_id, begun, inputs.seconds, inputs.tell, found.run)
     if not checks.run("pipeline:run", inputs.dag_id, "success", _dag_run.check_run, *arguments):
         return
     checks.run(
-        "pipeline:nifi-triggered", begun[0], "NiFi was started with the role", _dag_run.check_tasks, found.run, "nifi"
+        "pipeline:nifi-triggered",
+        begun.run_id,
+        "NiFi was started with the role",
+        _dag_run.check_tasks,
+        found.run,
+        "nifi",
     )
     assert inputs.data is not None
     landed = _data.days(inputs.data)
