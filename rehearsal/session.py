@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from rehearsal.archive_upload import Uploads
 from rehearsal.balancer import certificates
 from rehearsal.balancer.addresses import check_free, holder
 from rehearsal.databases import reconciler as databases
-from rehearsal.distribution import nifi
+from rehearsal.distribution import airflow, nifi
 from rehearsal.errors import RehearsalError
 from rehearsal.hosts import image
 from rehearsal.hosts.podman import Podman
@@ -62,13 +63,14 @@ def open_account(env: str, values: Mapping[str, Any], progress: Progress) -> dic
         _make_key()
         _start_supervisor(progress)
         # all of it at the same time: account, supervisor, the hosts' image (by the supervisor) and NiFi's archive
-        archive = nifi.build(CACHE, progress)
+        with ThreadPoolExecutor() as pool:
+            wheels = pool.submit(airflow.build, CACHE, progress)
+            archive = nifi.build(CACHE, progress)
         _wait_for_account()
         opened = replace(
             opened,
-            archive=str(archive.path),
-            archive_bucket=f"dataplatform-{env}-artifacts-{suffix}",
-            archive_key=f"nifi/{archive.path.name}",
+            bucket=f"dataplatform-{env}-artifacts-{suffix}",
+            archives={f"nifi/{archive.path.name}": str(archive.path), wheels.result().key: str(wheels.result().path)},
         )
         Uploads(STATE).forget(opened)
         registry.add(opened)
@@ -83,7 +85,7 @@ def open_account(env: str, values: Mapping[str, Any], progress: Progress) -> dic
             "certificate_arn": certificate_arn,
             "hosted_zone_id": None,
             "s3_use_path_style": True,
-            "nifi_archive_url": f"s3://{opened.archive_bucket}/{opened.archive_key}",
+            "nifi_archive_url": f"s3://{opened.bucket}/nifi/{archive.path.name}",
             "nifi_archive_checksum": f"sha256:{archive.sha256}",
         },
         "backend_config": {"use_path_style": "true"},
