@@ -42,7 +42,7 @@ resource "aws_db_instance" "this" {
   port           = local.database_port
 
   # RDS makes the password and keeps it in Secrets Manager: it is in no state and no plan. One task uses it, to make Airflow's own role.
-  username                    = "master"
+  username                    = "dbmaster"
   manage_master_user_password = true
 
   storage_type          = "gp3"

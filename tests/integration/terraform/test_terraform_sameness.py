@@ -47,8 +47,8 @@ def resources(plan: dict[str, Any]) -> dict[str, Any]:
 def neutral(plan: dict[str, Any], env: str, account_id: str) -> dict[str, Any]:
     """The resources of a plan, without the environment's name and account."""
     text = json.dumps(resources(plan), sort_keys=True)
-    # not the folder /dev
-    text = re.sub(rf"\b{env}\b(?!/xvd)", "ENV", text.replace(account_id, "ACCOUNT"))
+    # a word of a name such as dev-nifi or dev_silver, but not the folder /dev
+    text = re.sub(rf"(?<![A-Za-z0-9]){env}(?![A-Za-z0-9]|/xvd)", "ENV", text.replace(account_id, "ACCOUNT"))
     return dict(json.loads(text))
 
 
