@@ -33,7 +33,8 @@ from rehearsal.hosts import image, names, observer, probe
 from rehearsal.hosts.model import Snapshot
 from rehearsal.hosts.podman import Podman
 from rehearsal.hosts.reconciler import Hosts
-from rehearsal.paths import CHECKOUT, STATE
+from rehearsal.jobs.reconciler import Jobs
+from rehearsal.paths import CACHE, CHECKOUT, STATE
 from rehearsal.processes import Child, write_json
 
 PERIOD = 1.0
@@ -104,6 +105,7 @@ class Supervisor:
         self._hosts = Hosts(self._podman, folder, public_key)
         self._databases = Databases(self._podman, folder)
         self._names = names.Names(folder)
+        self._jobs = Jobs(self._podman, folder, CACHE)
         self._uploads = Uploads(folder)
         self._image = ImageBuild(self._podman)
         self._account = account_child(folder)
@@ -180,7 +182,7 @@ class Supervisor:
             self._say(["gateways: started"])
 
     def _follow_accounts(self, opened: dict[str, Opened], snapshots: dict[str, Snapshot]) -> None:
-        """What needs every account: load balancers, archives, probes."""
+        """What needs every account: load balancers, archives, probes, job runs."""
         for one in opened.values():
             session = self._sessions[one.account_id]
             with self._part(f"archive {one.env}"):
@@ -192,6 +194,11 @@ class Supervisor:
             self._say(f"balancer: {text}" for text in changes.done)
             if changes.problems:
                 raise RehearsalError("\n".join(changes.problems))
+        with self._part("jobs"):
+            sessions = {one.account_id: self._sessions[one.account_id] for one in opened.values()}
+            self._say(self._jobs.reconcile(sessions, log.info))
+            if self._jobs.problems:
+                raise RehearsalError("\n".join(self._jobs.problems))
 
     @contextmanager
     def _part(self, name: str) -> Iterator[None]:
@@ -227,6 +234,8 @@ class Supervisor:
                 ],
                 "hosts": self._hosts.running,
                 "databases": self._databases.status,
+                "jobs": self._jobs.status,
+                "spark": self._jobs.build.state,
                 "problems": self._problems,
             },
         )
