@@ -119,7 +119,7 @@ def environment(session: AccountSession) -> dict[str, str]:
 
 def status() -> dict[str, Any]:
     """What runs: {"supervisor", "account", "environments", "image", "networks", "hosts", "databases", "jobs", "spark",
-    "balancer", "processes", "problems", "memory_mib"}. Process ids are None, and "account" is "" , where nothing runs."""
+    "balancer", "processes", "problems", "memory_mib"}. Where nothing runs, process ids are None, "account" is ""."""
     supervisor, account = supervisor_child(), account_child()
     beat = heartbeat() if supervisor.pid else {}
     known: dict[str, Any] = balancer.status(STATE)
