@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import logging
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rehearsal.accounts import AccountSession
+from rehearsal.background import Build
 from rehearsal.distribution import spark
 from rehearsal.distribution.release import RELEASE
 from rehearsal.errors import RehearsalError
@@ -22,36 +23,8 @@ from rehearsal.jobs.model import Job
 
 AT_ONCE = 2
 """How many job runs have a driver at the same time, since each takes 1.5 GB. The others are PENDING meanwhile."""
-RETRY_SECONDS = 30.0
 EXCEPTIONS = (RehearsalError, OSError, ClientError, BotoCoreError)
-
-
-class SparkBuild:
-    """Spark's folder, built beside everything else; job runs start when it is there."""
-
-    def __init__(self, cache: Path) -> None:
-        self._cache = cache
-        self._thread: threading.Thread | None = None
-        self._again = 0.0
-        self.made: spark.Spark | None = None
-        self.state = "not needed yet"
-
-    def reconcile(self, progress: Any) -> None:
-        """Start a build unless Spark is there or being built; a failed one is tried again after a while."""
-        if self.made or (self._thread and self._thread.is_alive()) or time.monotonic() < self._again:
-            return
-        self.state = "building"
-        self._thread = threading.Thread(target=self._build, args=(progress,), name="spark", daemon=True)
-        self._thread.start()
-
-    def _build(self, progress: Any) -> None:
-        try:
-            self.made = spark.build(self._cache, progress)
-            self.state = "ready"
-        except Exception as problem:
-            self._again = time.monotonic() + RETRY_SECONDS
-            self.state = f"failed: {problem}"
-            progress(self.state)
+log = logging.getLogger("rehearsal.jobs")
 
 
 class Jobs:
@@ -61,21 +34,22 @@ class Jobs:
         self._podman = podman
         self._folder = folder / "jobs"
         self.containers = Containers(podman, self._folder)
-        self.build = SparkBuild(cache)
+        # job runs start when it is there
+        self.build = Build("spark", lambda: spark.build(cache, log.info))
         self._known: set[str] | None = None
         self._began: dict[str, float] = {}
         self._image_ready = False
         self.status: dict[str, dict[str, Any]] = {}
         self.problems: list[str] = []
 
-    def reconcile(self, sessions: Mapping[str, AccountSession], progress: Any = print) -> list[str]:
+    def reconcile(self, sessions: Mapping[str, AccountSession]) -> list[str]:
         """Follow the accounts, all of which can be read. Returns what was done; `problems` are tried again."""
         self.problems = []
         jobs: list[tuple[Job, AccountSession]] = []
         for session in sessions.values():
             application_ids = account.applications(session)
             if application_ids:
-                self.build.reconcile(progress)
+                self.build.reconcile()
                 jobs += [(job, session) for job in account.active(session, application_ids)]
         if not jobs and self._known == set():
             self.status = {}

@@ -68,7 +68,7 @@ class Site(World):
         for bucket in ("jobs-bronze", "jobs-silver", "jobs-logs"):
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
         for name, text in {"merge": MERGE, "fail": FAIL, "sleep": SLEEP}.items():
-            s3.put_object(Bucket="jobs-bronze", Key=f"jobs/{name}.py", Body=text.encode())
+            s3.put_object(Bucket="jobs-bronze", Key=f"jobs/{script}.py", Body=text.encode())
         s3.put_object(Bucket="jobs-bronze", Key="day1/a.csv", Body=b"id,n\nx,1\ny,2\n")
         s3.put_object(Bucket="jobs-bronze", Key="day2/b.csv", Body=b"id,n\ny,20\nz,3\n")
         self.account.client("glue").create_database(DatabaseInput={"Name": "test_silver"})
@@ -76,10 +76,10 @@ class Site(World):
         self.account.client("iam").create_role(RoleName="processing", AssumeRolePolicyDocument=trust)
         self.application = self.emr().create_application(type="Spark", releaseLabel=RELEASE.label)["applicationId"]
 
-    def submit(self, name: str, *arguments: str, **changed: Any) -> str:
+    def submit(self, script: str, *arguments: str, **changed: Any) -> str:
         """Id of a new job run."""
         driver = {
-            "entryPoint": f"s3://jobs-bronze/jobs/{name}.py",
+            "entryPoint": f"s3://jobs-bronze/jobs/{script}.py",
             "entryPointArguments": list(arguments),
             "sparkSubmitParameters": changed.pop("parameters", PARAMETERS),
         }
@@ -128,7 +128,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 def test_a_job_merges_into_an_iceberg_table_with_the_labels_versions(site: Site) -> None:
     """Nothing in the job or its parameters knows of the rehearsal; another supervisor takes it over meanwhile."""
-    job = site.submit("merge", "s3://jobs-bronze/day1/", "s3://jobs-bronze/day2/b.csv", name="merge")
+    job = site.submit("merge", "s3://jobs-bronze/day1/", "s3://jobs-bronze/day2/b.csv")
     site.until(job, "RUNNING", "SUCCESS")
     site.appoint()
     found = site.until(job, "SUCCESS")

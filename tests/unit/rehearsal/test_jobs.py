@@ -217,7 +217,7 @@ def test_only_as_many_run_as_there_is_room_for(site: Site) -> None:
 
 
 def test_a_job_waits_for_spark(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(site.jobs.build, "reconcile", lambda progress: None)
+    monkeypatch.setattr(site.jobs.build, "reconcile", lambda: None)
     site.jobs.build.made = None
     assert site.round(ONE) == []
     assert site.state() == "PENDING"
