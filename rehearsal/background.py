@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 
-
 RETRY_SECONDS = 30.0
 log = logging.getLogger("rehearsal")
 

@@ -68,7 +68,7 @@ class Site(World):
         for bucket in ("jobs-bronze", "jobs-silver", "jobs-logs"):
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
         for name, text in {"merge": MERGE, "fail": FAIL, "sleep": SLEEP}.items():
-            s3.put_object(Bucket="jobs-bronze", Key=f"jobs/{script}.py", Body=text.encode())
+            s3.put_object(Bucket="jobs-bronze", Key=f"jobs/{name}.py", Body=text.encode())
         s3.put_object(Bucket="jobs-bronze", Key="day1/a.csv", Body=b"id,n\nx,1\ny,2\n")
         s3.put_object(Bucket="jobs-bronze", Key="day2/b.csv", Body=b"id,n\ny,20\nz,3\n")
         self.account.client("glue").create_database(DatabaseInput={"Name": "test_silver"})
