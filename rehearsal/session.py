@@ -16,7 +16,7 @@ from rehearsal.accounts import API, API_PORT, AccountSession, Opened, Registry, 
 from rehearsal.archive_upload import Uploads
 from rehearsal.balancer import certificates
 from rehearsal.balancer.addresses import check_free, holder
-from rehearsal.databases import reconciler as databases
+from rehearsal.databases.reconciler import ca_path as rds_ca_path
 from rehearsal.distribution import airflow, nifi
 from rehearsal.errors import RehearsalError
 from rehearsal.hosts import image
@@ -108,7 +108,7 @@ def environment(session: AccountSession) -> dict[str, str]:
         "DATAPLATFORM_CONNECTION": "ssh",
         "DATAPLATFORM_SSH_USER": "admin",
         "DATAPLATFORM_SSH_KEY": str(KEY),
-        "DATAPLATFORM_RDS_CA_BUNDLE": str(databases.ca_path(STATE)),
+        "DATAPLATFORM_RDS_CA_BUNDLE": str(rds_ca_path(STATE)),
     }
     if any(name.lower() in ("http_proxy", "all_proxy") for name in os.environ):
         # the machine's proxy cannot reach what is on the machine
@@ -120,14 +120,15 @@ def environment(session: AccountSession) -> dict[str, str]:
 
 
 def status() -> dict[str, Any]:
-    """What runs: {"supervisor", "account", "environments", "image", "networks", "hosts", "databases", "balancer",
-    "processes", "problems", "memory_mib"}. Process ids are None, and "account" is "" , where nothing runs."""
+    """What runs: {"supervisor", "account", "environments", "image", "networks", "hosts", "databases", "jobs", "spark",
+    "balancer", "processes", "problems", "memory_mib"}. Where nothing runs, process ids are None, "account" is ""."""
     supervisor, account = supervisor_child(), account_child()
     beat = heartbeat() if supervisor.pid else {}
     known: dict[str, Any] = balancer.status(STATE)
     children = {child.name: child.pid for child in (account, gateway_child(), Child("dnsmasq", STATE))}
     hosts = dict(beat.get("hosts", {}))
-    held = [one["pid"] for one in beat.get("databases", {}).values() if one["pid"]]
+    databases, jobs = beat.get("databases", {}), beat.get("jobs", {})
+    held = [one["pid"] for one in (*databases.values(), *jobs.values()) if one["pid"]]
     age = time.time() - beat["time"] if beat else None
     return {
         "supervisor": {"pid": supervisor.pid, "beat_seconds": age, "log": str(supervisor.log)},
@@ -136,7 +137,9 @@ def status() -> dict[str, Any]:
         "image": {"name": image.name(), "state": beat.get("image", "unknown")},
         "networks": beat.get("networks", []),
         "hosts": hosts,
-        "databases": beat.get("databases", {}),
+        "databases": databases,
+        "jobs": jobs,
+        "spark": beat.get("spark", "unknown"),
         "balancer": known,
         "processes": children,
         "problems": beat.get("problems", {}),

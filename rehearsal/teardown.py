@@ -68,7 +68,7 @@ def _containers(podman: Podman) -> None:
     for bridge in networks.values():
         network.remove_link(bridge)
     # what databases kept
-    podman("volume", "prune", "--force", check=False)
+    podman("volume", "rm", "--all", "--force", check=False)
     _kill(ids)
     _remove_cgroups(ids)
 

@@ -79,30 +79,32 @@ def described(group: DBParameterGroup) -> list[Parameter]:
     return [parameter for _, parameter in sorted((known | own).items())]
 
 
+def _named(response: Any) -> Any:
+    """The group that a request names."""
+    name = response.params.get("DBParameterGroupName")
+    groups = response.backend.describe_db_parameter_groups({"db_parameter_group_name": name})
+    if not groups:
+        raise exceptions.DBParameterGroupNotFoundError(name)
+    return groups[0]
+
+
 @replaces(RDSResponse, "describe_db_parameters")
 def _describe_db_parameters(self: Any) -> ActionResult:
     """Terraform asks for what was set by the user, and compares with the source of each parameter."""
-    name = self.params.get("DBParameterGroupName")
-    groups = self.backend.describe_db_parameter_groups({"db_parameter_group_name": name})
-    if not groups:
-        raise exceptions.DBParameterGroupNotFoundError(name)
     source = self.params.get("Source")
-    found = [one for one in described(groups[0]) if source is None or one["Source"] == source]
+    found = [one for one in described(_named(self)) if source is None or one["Source"] == source]
     return ActionResult({"Parameters": found})
 
 
 @adds(RDSResponse, "reset_db_parameter_group")
 def _reset_db_parameter_group(self: Any) -> ActionResult:
     """Source: https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ResetDBParameterGroup.html"""
-    name = self.params.get("DBParameterGroupName")
-    groups = self.backend.describe_db_parameter_groups({"db_parameter_group_name": name})
-    if not groups:
-        raise exceptions.DBParameterGroupNotFoundError(name)
+    group = _named(self)
     every = str(self.params.get("ResetAllParameters", False)).lower() == "true"
     named = [one["ParameterName"] for one in self.params.get("Parameters", [])]
-    for parameter in list(groups[0].parameters) if every else named:
-        groups[0].parameters.pop(parameter, None)
-    return ActionResult({"DBParameterGroupName": groups[0].name})
+    for parameter in list(group.parameters) if every else named:
+        group.parameters.pop(parameter, None)
+    return ActionResult({"DBParameterGroupName": group.name})
 
 
 @wraps_original(DBParameterGroup, "update_parameters")

@@ -18,9 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rehearsal.distribution import archive, maven
+from rehearsal.distribution import archive, lock, maven
 from rehearsal.distribution.maven import Artifact, Folder
-from rehearsal.errors import RehearsalError
 
 VERSION = "2.3.0"
 GROUP = "org.apache.nifi"
@@ -30,7 +29,7 @@ FILES = HERE / "files"
 LOCK = HERE / "artifacts.sha256"
 """SHA-256 of every artifact that goes into the archive, in the format of sha256sum."""
 
-CODE = ("archive.py", "maven.py", "nifi.py")
+CODE = ("archive.py", "lock.py", "maven.py", "nifi.py")
 """What of this folder makes the archive."""
 
 LIBRARIES = [
@@ -84,10 +83,6 @@ FOLDERS = [
 ]
 
 
-class DistributionError(RehearsalError):
-    """The archive cannot be made; the text names what is wrong and the fix."""
-
-
 @dataclass(frozen=True)
 class Archive:
     """The archive's path and its SHA-256 in lower-case hex."""
@@ -100,7 +95,7 @@ def build(cache: Path, progress: Callable[[str], None] = print) -> Archive:
     """The archive `nifi-2.3.0-bin.zip`, made below `cache` unless the same content is there already.
 
     `cache` is the checkout's .cache folder: the archive lands in nifi/, Maven's repository in maven/.
-    Raises DistributionError or maven.MavenError.
+    Raises lock.DistributionError or maven.MavenError.
     """
     folder = cache / "nifi" / _content_key()[:16]
     path = folder / f"{ROOT}-bin.zip"
@@ -112,7 +107,7 @@ def build(cache: Path, progress: Callable[[str], None] = print) -> Archive:
         progress(f"assembling NiFi {VERSION} from its Maven artifacts (once)")
         parts = cache / "nifi" / "parts"
         maven.fetch(FOLDERS, parts, cache / "maven", progress)
-        _check_lock(parts)
+        lock.check(LOCK, lock.fetched(parts), cache / "maven", "rehearsal.distribution.nifi")
         for leftover in (child for child in (cache / "nifi").iterdir() if child.is_dir() and child != parts):
             shutil.rmtree(leftover)  # an archive of other content
         folder.mkdir()
@@ -139,33 +134,9 @@ def _content_key() -> str:
 @contextmanager
 def _exclusive(path: Path) -> Iterator[None]:
     """One builder at a time: two would empty each other's folders."""
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with path.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
         yield
-
-
-def _fetched(parts: Path) -> list[Path]:
-    return sorted(parts.glob("*/files/*"), key=lambda path: (path.name, path.parent.parent.name))
-
-
-def _check_lock(parts: Path) -> None:
-    """Refuse artifacts that are not the locked ones."""
-    lines = (line.split("  ", 1) for line in LOCK.read_text().splitlines())
-    locked = {name: digest for digest, name in lines}
-    fetched = _fetched(parts)
-    wrong = {path.name for path in fetched if archive.sha256(path) != locked.get(path.name)}
-    wrong |= locked.keys() - {path.name for path in fetched}
-    if wrong:
-        raise DistributionError(
-            f"{LOCK}: the artifacts Maven brought are not the locked ones: {', '.join(sorted(wrong)[:5])}. Delete "
-            f"{parts.parent.parent / 'maven'} and try again; if the change is meant, look at it and run "
-            "python -m rehearsal.distribution.nifi --lock"
-        )
-
-
-def _write_lock(parts: Path) -> None:
-    lines = {path.name: f"{archive.sha256(path)}  {path.name}" for path in _fetched(parts)}
-    LOCK.write_text("\n".join(lines[name] for name in sorted(lines)) + "\n")
 
 
 def _assemble(parts: Path, target: Path) -> None:
@@ -215,7 +186,7 @@ def main() -> int:
         os.makedirs(cache / "nifi", exist_ok=True)
         with _exclusive(cache / "nifi" / "lock"):
             maven.fetch(FOLDERS, cache / "nifi" / "parts", cache / "maven", print)
-            _write_lock(cache / "nifi" / "parts")
+            lock.write(LOCK, lock.fetched(cache / "nifi" / "parts"))
         return 0
     made = build(cache)
     print(made.path, made.sha256)

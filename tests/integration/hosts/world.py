@@ -15,7 +15,8 @@ from rehearsal.hosts import image, names, observer
 from rehearsal.hosts.model import PREFIX
 from rehearsal.hosts.podman import Podman, PodmanError
 from rehearsal.hosts.reconciler import Hosts
-from rehearsal.paths import CHECKOUT
+from rehearsal.jobs.reconciler import Jobs
+from rehearsal.paths import CACHE, CHECKOUT
 from tests.integration.hosts.conftest import wait_for
 
 ACCOUNT = "333344445555"
@@ -48,6 +49,7 @@ class World:
         """Reconcilers that remember nothing, as after the supervisor was killed."""
         self.hosts = Hosts(self.podman, self.folder, "")
         self.databases = Databases(self.podman, self.folder)
+        self.jobs = Jobs(self.podman, self.folder, CACHE)
         self.names = names.Names(self.folder)
 
     def _run(self) -> None:
@@ -61,7 +63,8 @@ class World:
         sessions = {ACCOUNT: self.account}
         self.hosts.reconcile(snapshots, sessions, True)
         self.databases.reconcile(snapshots, sessions, self.hosts.vpcs, True)
-        self.complaints += self.hosts.problems + self.databases.problems
+        self.jobs.reconcile(sessions)
+        self.complaints += self.hosts.problems + self.databases.problems + self.jobs.problems
         self.names.reconcile(self.hosts.vpcs.values(), names.records(snapshots.values(), {}))
 
     def close(self) -> None:
@@ -70,6 +73,8 @@ class World:
         self._thread.join(60)
         try:
             self._round({})
+            for job_run_id in self.jobs.containers.all():
+                self.jobs.containers.remove(job_run_id)
         finally:
             self.names.child.stop()
             self._server.terminate()
