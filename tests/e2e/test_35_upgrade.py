@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.distribution import airflow as distribution
 from tests.support.airflow import airflow, wait_for_task
 from tests.support.rehearsal import ROOT, Rehearsal, wait_for
 
@@ -51,6 +50,8 @@ def migration(dev: Rehearsal) -> str:
 @pytest.fixture
 def older(dev):
     """An Airflow of the version before, with a database of its own time: a newer one can't be taken back."""
+    from rehearsal.distribution import airflow as distribution
+
     newest = version(dev)
     wheels = distribution.build(ROOT / ".cache", print, OLDER)
     dev.client("s3").upload_file(str(wheels.path), dev.platform()["buckets"]["artifacts"], wheels.key)
