@@ -14,7 +14,7 @@ from tests.support.rehearsal import Rehearsal, wait_for
 
 
 def node(rehearsal: Rehearsal) -> dict:
-    return rehearsal.status()["nifi"]["nodes"][0]
+    return rehearsal.nodes("nifi")[0]
 
 
 def served_serial(rehearsal: Rehearsal, address: str) -> int:

@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.dataplatform.aws.plugins.module_utils import _dn, _lake
+from ansible_collections.dataplatform.aws.plugins.module_utils import _aws, _dn, _lake
 from ansible_collections.dataplatform.aws.plugins.module_utils._pipelines import (
     _dag_run,
     _data,
@@ -20,7 +20,7 @@ from ansible_collections.dataplatform.aws.plugins.module_utils._pipelines import
     _probe_dag,
     _trigger,
 )
-from ansible_collections.dataplatform.aws.plugins.module_utils._pipelines._airflow import Airflow, AirflowError
+from ansible_collections.dataplatform.aws.plugins.module_utils._pipelines._airflow import Airflow
 from ansible_collections.dataplatform.aws.plugins.module_utils._verification import _probes
 from ansible_collections.dataplatform.aws.plugins.module_utils._verification._checks import (
     CheckFailed,
@@ -254,10 +254,10 @@ def _check_pipeline(inputs: Inputs, found: Found, airflow: Airflow, begun: _dag_
 
 
 def _look(inputs: Inputs, found: Found) -> None:
-    """The lake as it is now; goes into the record, and can't fail a verification."""
+    """The lake as it is now, for the record."""
     try:
         seen = _lake.look(inputs.clients["s3"], inputs.clients["glue"], inputs.platform)
-    except (_lake.LakeError, AirflowError) as error:
+    except (_lake.LakeError, _aws.AwsError) as error:
         found.checks.run("pipeline:lake", "metadata", "can be read", _unreadable, str(error))
         return
     if found.bronze:
