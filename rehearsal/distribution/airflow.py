@@ -101,8 +101,8 @@ def _download(lock: Path, parts: Path, machine: str) -> None:
     done = subprocess.run([*command, "--requirement", str(lock)], capture_output=True, text=True, check=False)
     if done.returncode:
         raise WheelhouseError(
-            f"{lock}: pip could not fetch every wheel (exit {done.returncode}); is the package registry within reach, and "
-            f"does each package have a wheel for Python {PYTHON} on {machine}?\n{done.stderr.strip()[-2000:]}"
+            f"{lock}: pip could not fetch every wheel (exit {done.returncode}); is the package registry within reach, "
+            f"and does each package have a wheel for Python {PYTHON} on {machine}?\n{done.stderr.strip()[-2000:]}"
         )
 
 

@@ -1,6 +1,8 @@
-"""Ask Airflow as the edge does, and try what must be refused. Prints nothing when all is as it should be.
+"""Ask Airflow as the edge does. Runs on the host; uses the standard library alone.
 
-Usage: ask.py PUBLIC_HOST PORT. Runs on the host; uses the standard library alone.
+ask.py PUBLIC_HOST PORT            logs in as everybody, tries what must be refused, runs a DAG; says nothing if all is well
+ask.py PUBLIC_HOST PORT start DAG  starts a run, waits until a task runs, and prints the run
+ask.py PUBLIC_HOST PORT end RUN    waits until the run has succeeded, each task at its first try
 """
 
 from __future__ import annotations
@@ -22,13 +24,16 @@ def later(**delta: int) -> str:
     return (dt.datetime.now(dt.UTC) + dt.timedelta(**delta)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+END = later(days=2)  # one certificate for each user: a session ends with the one it was begun with
+
+
 def ask(
     dn: str | None, path: str, method: str = "GET", body: Any = None, end: str = "", headers: Any = None, **header: str
 ) -> tuple[int, str, list[str]]:
     """Status, text and cookies of an answer."""
     sent = {"Host": HOST, **header, **(headers or {})}
     if dn:
-        sent |= {"X-Dataplatform-Subject": dn, "X-Dataplatform-Not-After": end or later(days=2)}
+        sent |= {"X-Dataplatform-Subject": dn, "X-Dataplatform-Not-After": end or END}
     if body is not None:
         sent["Content-Type"] = "application/json"
     connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)
@@ -45,7 +50,7 @@ def token(dn: str, **more: Any) -> dict[str, Any]:
 
 
 def expect(status: int, answer: tuple[int, str, list[str]], holds: str = "") -> None:
-    assert answer[0] == status and holds in answer[1], (f"wanted {status} with {holds!r}", answer)
+    assert (answer[0], holds in answer[1]) == (status, True), (f"wanted {status} with {holds!r}", answer)
 
 
 def logins() -> dict[str, str]:
@@ -56,7 +61,7 @@ def logins() -> dict[str, str]:
     expect(403, ask("CN=p,OU=Producers,O=Platform", "/auth/certificate-token", "POST"), "has no role")
     expect(403, ask(ALICE, "/api/v2/dags", end=later(seconds=-5)), "expired")
     bearer = {dn: "Bearer " + token(dn)["access_token"] for dn in (ALICE, VERA, ROOT)}
-    pool = {"name": "molecule", "slots": 1}
+    pool = {"name": f"molecule-{time.time()}", "slots": 1}
     expect(403, ask(VERA, "/api/v2/pools", "POST", pool, Authorization=bearer[VERA]))
     expect(403, ask(ALICE, "/api/v2/pools", "POST", pool, Authorization=bearer[ALICE]))
     expect(201, ask(ROOT, "/api/v2/pools", "POST", pool, Authorization=bearer[ROOT]))
@@ -84,34 +89,56 @@ def forgeries(bearer: dict[str, str]) -> None:
     expect(403, ask(ROOT, "/execution/health"))
 
 
-def run_dag(bearer: dict[str, str]) -> None:
-    """The DAG from the bucket is there, alice may run it and vera may not, and it runs to its end."""
+def wait(path: str, done: Any) -> Any:
+    """What the address answers once it is as wanted. Survives an API server that restarts."""
+    bearer, answer = "", (0, "", [])
+    while time.monotonic() < DEADLINE:
+        try:
+            bearer = bearer or "Bearer " + token(ALICE)["access_token"]
+            answer = ask(ALICE, path, Authorization=bearer)
+        except (OSError, http.client.HTTPException):
+            answer = (0, "not reached", [])
+        if answer[0] == 200 and done(json.loads(answer[1])):
+            return json.loads(answer[1])
+        time.sleep(1)
+    raise AssertionError((path, answer))
 
-    def wait(path: str, done: Any) -> Any:
-        while True:
-            status, text, _cookies = ask(ALICE, path, Authorization=bearer[ALICE])
-            if status == 200 and done(json.loads(text)):
-                return json.loads(text)
-            assert time.monotonic() < DEADLINE, (path, status, text)
-            time.sleep(1)
 
-    wait("/api/v2/dags/counts", lambda found: not found["is_paused"])
-    run = {"logical_date": None}
-    expect(403, ask(VERA, "/api/v2/dags/counts/dagRuns", "POST", run, Authorization=bearer[VERA]))
-    status, text, _cookies = ask(ALICE, "/api/v2/dags/counts/dagRuns", "POST", run, Authorization=bearer[ALICE])
+def start(dag: str) -> str:
+    """Wait for a DAG from the bucket and run it as alice, whom her role lets; returns the path of the run."""
+    wait(f"/api/v2/dags/{dag}", lambda found: not found["is_paused"])
+    path = f"/api/v2/dags/{dag}/dagRuns"
+    vera, alice = ("Bearer " + token(dn)["access_token"] for dn in (VERA, ALICE))
+    expect(403, ask(VERA, path, "POST", {"logical_date": None}, Authorization=vera))
+    status, text, _cookies = ask(ALICE, path, "POST", {"logical_date": None}, Authorization=alice)
     assert status == 200, (status, text)
-    path = f"/api/v2/dags/counts/dagRuns/{json.loads(text)['dag_run_id']}"
-    ended = wait(path, lambda found: found["state"] in ("success", "failed"))
-    assert ended["state"] == "success", ended
-    value = wait(f"{path}/taskInstances/add/xcomEntries/return_value", lambda found: True)
-    assert value["value"] in (42, "42"), value
+    return f"{path}/{json.loads(text)['dag_run_id']}"
+
+
+def ended(path: str) -> None:
+    """Wait for the end of a run, which must be a good one."""
+    run = wait(path, lambda found: found["state"] in ("success", "failed"))
+    tasks = wait(f"{path}/taskInstances", lambda found: True)["task_instances"]
+    assert run["state"] == "success", (run, tasks)
+    assert {task["try_number"] for task in tasks} == {1}, tasks
 
 
 def main() -> None:
-    """All of it."""
-    bearer = logins()
-    forgeries(bearer)
-    run_dag(bearer)
+    """What the command line asks."""
+    verb = sys.argv[3] if len(sys.argv) > 3 else ""
+    if verb == "start":
+        path = start(sys.argv[4])
+        running = ("running", "success")
+        wait(f"{path}/taskInstances", lambda found: any(one["state"] in running for one in found["task_instances"]))
+        print(path)
+    elif verb == "end":
+        ended(sys.argv[4])
+    else:
+        forgeries(logins())
+        path = start("counts")
+        ended(path)
+        value = wait(f"{path}/taskInstances/add/xcomEntries/return_value", lambda found: True)["value"]
+        assert value in (42, "42"), value
 
 
 main()

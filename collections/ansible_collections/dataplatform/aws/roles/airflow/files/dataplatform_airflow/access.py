@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Access:
-    """Airflow's roles of a subject. The file is read again when it changes; a file that can't be read lets nobody in."""
+    """Airflow's roles of a subject. The file is read again when it changes; one that can't be read lets nobody in."""
 
     def __init__(self, path: str) -> None:
         self._path = path

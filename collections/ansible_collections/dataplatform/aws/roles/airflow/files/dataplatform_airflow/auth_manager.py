@@ -25,7 +25,6 @@ class Token(BaseModel):
     """A token for `Authorization: Bearer`, good for `expires_in` seconds and with the same certificate only."""
 
     access_token: str
-    token_type: str = "bearer"
     expires_in: int
 
 
@@ -74,7 +73,8 @@ def certificate_token() -> Token:
     """Exchange the certificate of this request for a short token, for command lines and programs."""
     manager = get_auth_manager()
     certificate = identity.current.get()
-    assert isinstance(manager, CertificateAuthManager) and manager.flask_app is not None
+    assert isinstance(manager, CertificateAuthManager)
+    assert manager.flask_app is not None
     try:
         with manager.flask_app.app_context():
             user = manager.security_manager.user_of(certificate.dn) if certificate else None

@@ -132,7 +132,9 @@ def backup(address: str, folder: Path, bucket: str, came_from: str) -> str:
 def airflow(*arguments: str) -> None:
     """Run Airflow's command line of this very environment."""
     program = Path(sys.prefix) / "bin" / "airflow"
-    done = subprocess.run([str(program), *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run(
+        [str(program), *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
     if done.returncode:
         raise DatabaseError(f"airflow {' '.join(arguments)} failed ({done.returncode}):\n{done.stdout[-3000:]}")
 

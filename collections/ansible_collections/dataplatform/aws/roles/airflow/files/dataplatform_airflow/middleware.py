@@ -6,13 +6,12 @@ made for another certificate, or for roles that have changed since, is refused a
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-
-import jwt
 
 from dataplatform_airflow import identity
 from dataplatform_airflow.access import Access, access
@@ -89,8 +88,8 @@ class CertificateMiddleware:
             raise Refused(
                 403,
                 "No access to Airflow",
-                f"Your certificate is valid, but {certificate.dn} has no role in Airflow. Roles follow from the rules in "
-                "access.yml: ask the platform's administrators for one, and name this subject.",
+                f"Your certificate is valid, but {certificate.dn} has no role in Airflow. Roles follow from the rules "
+                "in access.yml: ask the platform's administrators for one, and name this subject.",
             )
         self._check_tokens(scope, claims_of(certificate.dn, roles))
         return certificate
@@ -118,11 +117,13 @@ class CertificateMiddleware:
 
 
 def _made_for(token: str, wanted: dict[str, Any]) -> bool:
+    """Whether a token's claims (RFC 7519: the part between the dots) are the wanted ones."""
     try:
-        claims = jwt.decode(token, options={"verify_signature": False})
-    except jwt.PyJWTError:
+        _header, claims, _signature = token.split(".")
+        found = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+        return all(found.get(name) == value for name, value in wanted.items())
+    except (ValueError, AttributeError):
         return False
-    return all(claims.get(name) == value for name, value in wanted.items())
 
 
 def _cookies(scope: Scope, wanted: str) -> list[str]:

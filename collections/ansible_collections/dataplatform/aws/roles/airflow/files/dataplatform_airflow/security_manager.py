@@ -76,12 +76,16 @@ class CertificateSecurityManager(FabAirflowSecurityManagerOverride):
             return None
         roles = [self.find_role(role) for role in wanted]
         if None in roles:
-            log.error("%s may not log in: access.yml gives it %s, and Airflow lacks one of them", name, ", ".join(wanted))
+            log.error(
+                "%s may not log in: access.yml gives it %s, and Airflow lacks one of them", name, ", ".join(wanted)
+            )
             return None
         user = self._found(name) or self._made(name, dn, roles)
         # Flask-AppBuilder looks names up regardless of letter case. Here another case is another identity.
         if user is None or user.username != name or not user.is_active:
-            log.warning("%s may not log in: the account is switched off, or belongs to a subject in other letter case", name)
+            log.warning(
+                "%s may not log in: the account is switched off, or belongs to a subject in other letter case", name
+            )
             return None
         user.roles = roles
         self.update_user_auth_stat(user)  # saves the roles as well
