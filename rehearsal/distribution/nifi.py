@@ -53,6 +53,7 @@ NARS = [
     "nifi-record-serialization-services-nar",
     "nifi-ssl-context-service-nar",
     "nifi-py4j-nar",
+    "nifi-http-context-map-nar",
 ]
 PYTHON = ["nifi-python-framework", "nifi-python-extension-api"]
 LOGGING = [
