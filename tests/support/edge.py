@@ -196,6 +196,8 @@ def settings(folder: Path, services: Sequence[str]) -> dict[str, Any]:
 
 def serve(handler: type[BaseHTTPRequestHandler], context: ssl.SSLContext | None = None) -> ThreadingHTTPServer:
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    # HAProxy ends the connections of its checks without a word.
+    server.handle_error = lambda *arguments: None
     if context:
         server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -3,7 +3,7 @@
 --   platform_entity  one entity of NiFi's X-ProxiedEntitiesChain: <CN=alice,OU=DataEng,O=Platform>, or
 --                    <<base64 of the UTF-8>> when it holds non-ASCII letters (NiFi reads header bytes as
 --                    ISO 8859-1: names would collide in "?")
---   platform_role    the role that access.yml gives it; the file with its rules is this script's argument
+--   platform_role    the role that access.yml gives it; EDGE_ROLES names the file with its rules
 --
 -- In:  an RFC 2253 text as an ALB (or HAProxy) prints it: CN=alice,OU=DataEng,O=Platform,
 --      bytes outside ASCII either as UTF-8 or as \XX pairs.
@@ -11,7 +11,7 @@
 -- The policy is strict so that no two certificates can read as the same identity: exactly one CN,
 -- OU and O in this order, a small set of characters, and no OU of the platform's own identities.
 
-local RULES_FILE = ...
+local RULES_FILE = os.getenv("EDGE_ROLES")
 local MAX_LENGTH = 64 -- characters of one attribute (RFC 5280, ub-common-name and friends)
 local ALLOWED_ASCII = "^[%w ._@'&-]$"
 local RESERVED_OU = "platform-"
