@@ -161,7 +161,9 @@ def test_writes_of_airflows_own_pages_and_of_programs_pass(edge, headers):
     assert edge.ask({**IDENTITY, **headers}, method="PATCH").status == 200
 
 
-@pytest.mark.parametrize("path", ["/execution/", "/execution", "//execution/health", "/%65xecution/x", "/./EXECUTION/x"])
+@pytest.mark.parametrize(
+    "path", ["/execution/", "/execution", "//execution/health", "/%65xecution/x", "/./EXECUTION/x"]
+)
 def test_the_interface_of_tasks_is_not_for_people(edge, path):
     answer = edge.ask(IDENTITY, path=path)
     assert (answer.status, answer.refused) == (403, "path")

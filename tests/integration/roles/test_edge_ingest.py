@@ -1,4 +1,4 @@
-"""The edge before the ingest listener, beside NiFi's in one process: only producers push, and only what may be pushed."""
+"""The edge before the ingest listener, beside NiFi's in one process: only producers push, and only what they may."""
 
 from __future__ import annotations
 

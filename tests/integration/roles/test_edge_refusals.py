@@ -54,7 +54,9 @@ def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
         "edge_nifi_state_path": "/health",
         "edge_nifi_state_address": f"127.0.0.1:{state.server_address[1]}",
     }
-    with running(Edge(folder, "nifi", {"nifi": HOST}, {"nifi": port}), values, lambda e: e.healthy("/edge-health")) as up:
+    with running(
+        Edge(folder, "nifi", {"nifi": HOST}, {"nifi": port}), values, lambda e: e.healthy("/edge-health")
+    ) as up:
         yield up
     upstream.shutdown()
     state.shutdown()
