@@ -17,7 +17,7 @@ from ansible_collections.dataplatform.aws.plugins.module_utils._verification._ch
 
 @dataclass(frozen=True)
 class Port:
-    """A port that others must not reach: ``name`` in the checks, whose hosts (``service``: nifi or airflow), and who may."""
+    """A port that others must not reach: its name in the checks, whose hosts' it is (nifi, airflow), and who may."""
 
     name: str
     service: str
@@ -35,13 +35,15 @@ class Port:
         return [a for a in attempts if a["port"] == self.number and a.get("service", "nifi") == self.service]
 
 
-def check_tried(mine: t.Sequence[t.Mapping[str, t.Any]], port: Port) -> Outcome:
+def check_tried(attempts: t.Sequence[t.Mapping[str, t.Any]], port: Port) -> Outcome:
     """Judge connection attempts made on another host of the VPC.
 
     Args:
-        mine: one mapping per attempt on this port: ``source``, ``target`` (addresses), ``connected`` (bool).
+        attempts: one mapping per attempt: ``source``, ``target`` (addresses), ``service`` (whose host the target is;
+            nifi when left out), ``port``, ``connected`` (bool).
         port: the port this check is about.
     """
+    mine = port.tried(attempts)
     reached = [f"{a['source']} reached {a['target']}" for a in mine if a["connected"]]
     if reached:
         fix = f"close port {port.number} in the security group of the {port.service} hosts"

@@ -187,11 +187,11 @@ def _reserved(inputs: Inputs, subject: t.Mapping[str, str], made: list[_probes.P
 
 def _check_reach(inputs: Inputs, checks: Checks) -> None:
     for port in inputs.ports:
-        tried = port.tried(inputs.attempts)
-        if tried:
-            checks.run(f"refused:direct-{port.name}", "another host", port.expected, _network.check_tried, tried, port)
-        arguments = (port.rules, port.number, port.allowed)
-        checks.run(f"rules:{port.name}", "security groups", port.expected, _network.check_computed, *arguments)
+        if port.tried(inputs.attempts):
+            arguments = ("another host", port.expected, _network.check_tried, inputs.attempts, port)
+            checks.run(f"refused:direct-{port.name}", *arguments)
+        rules = (port.rules, port.number, port.allowed)
+        checks.run(f"rules:{port.name}", "security groups", port.expected, _network.check_computed, *rules)
 
 
 def _check_user(inputs: Inputs, checks: Checks, user: t.Mapping[str, t.Any]) -> None:
