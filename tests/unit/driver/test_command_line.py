@@ -186,7 +186,7 @@ def test_who_can_with_any_dn(project, capsys, dn, role):
 def test_who_can_of_an_unknown_user(project, capsys):
     code, text = ended(capsys, project, "who-can", "nobody")
     assert code == 1
-    assert "nobody has no request in cert-requests/dev (there are: alice, bob)" in text
+    assert "nobody has no request in cert-requests/dev (there are: airflow, alice, bob, flights-producer)" in text
 
 
 def test_who_can_explains_where_nothing_matches():
