@@ -82,6 +82,8 @@ class Airflow(Door):
         token = sent.get("authorization", "").removeprefix("Bearer ") or sent.get("cookie", "").removeprefix("_token=")
         if token != dn and "binding" not in self.broken:
             return self.say(401)
+        if "cookie" in sent and "cookie" in self.broken:
+            return self.say(401)
         level = LEVEL.get(role_of(token), 0)
         if "too much" in self.broken:
             level += 1
@@ -175,6 +177,10 @@ def test_somebody_who_takes_anothers_name_is_found():
 def test_a_token_that_is_not_bound_to_its_certificate_is_found():
     names = failed(run(_doors.check_airflow, Airflow({"binding"}), ACCESS, PROBES))
     assert names == {"refused:airflow-foreign-token", "refused:airflow-foreign-cookie"}
+
+
+def test_a_refusal_of_every_cookie_proves_nothing():
+    assert failed(run(_doors.check_airflow, Airflow({"cookie"}), ACCESS, PROBES)) == {"refused:airflow-foreign-cookie"}
 
 
 def test_writes_of_other_sites_are_found():

@@ -193,13 +193,19 @@ def check_spoofed(endpoint: Endpoint, pair: KeyPair, own: str, claimed: str, spe
     return Outcome(f"stays {own}")
 
 
-def check_foreign(endpoint: Endpoint, pair: KeyPair, key: str, place: str) -> Outcome:
-    """A token that was made for another certificate opens nothing, sent as a header or as the pages' cookie."""
-    header = bearer(key) if place == "token" else ("Cookie", f"_token={key}")
-    answer = endpoint.request("GET", WHO, pair=pair, headers=[header])
-    if answer.status in (401, 403) and not edge_reason(answer):
-        return Outcome(f"refused by Airflow ({answer.status})")
-    raise CheckFailed(f"{seen(answer)}, logged in as {_username(answer)!r}", "a token must be bound to its certificate")
+def check_foreign(endpoint: Endpoint, pair: KeyPair, own: str, key: str, place: str) -> Outcome:
+    """A token that was made for another certificate opens nothing, sent as a header or as the pages' cookie.
+
+    ``own`` is this certificate's token: unless that one opens Airflow from the same place, the refusal proves nothing.
+    """
+    for one, good in ((own, (200,)), (key, (401, 403))):
+        header = bearer(one) if place == "token" else ("Cookie", f"_token={one}")
+        answer = endpoint.request("GET", WHO, pair=pair, headers=[header])
+        if answer.status not in good or edge_reason(answer):
+            whose = "its own" if one == own else "another certificate's"
+            fix = "" if one == own else "a token must be bound to its certificate"
+            raise CheckFailed(f"{seen(answer)} with {whose} token, logged in as {_username(answer)!r}", fix)
+    return Outcome(f"refused by Airflow ({answer.status})")
 
 
 def _username(answer: Response) -> str:

@@ -69,7 +69,7 @@ def _check_foreign(
     own, other = probes[0], probes[-1]
     expected = f"the token of {other.dn} refused by Airflow"
     for place in ("token", "cookie"):
-        arguments = (airflow, own.pair, tokens[other.dn], place)
+        arguments = (airflow, own.pair, tokens[own.dn], tokens[other.dn], place)
         checks.run(f"refused:airflow-foreign-{place}", own.dn, expected, _airflow.check_foreign, *arguments)
 
 
