@@ -68,7 +68,7 @@ HOOKS = [
     ("essential", 'echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.d/none.conf"'),
     ("customize", 'chroot "$1" useradd --create-home --shell /bin/bash --groups sudo admin'),
     ("customize", 'rm -f "$1"/etc/ssh/ssh_host_* "$1/etc/machine-id"; echo uninitialized > "$1/etc/machine-id"'),
-    ("customize", 'chroot "$1" systemctl --quiet enable host-keys.service'),
+    ("customize", 'chroot "$1" systemctl --quiet enable host-keys.service web-ca.service'),
     # installed for the roles, which start them
     ("customize", 'chroot "$1" systemctl --quiet disable haproxy.service chrony.service postgresql.service'),
     (
@@ -91,6 +91,14 @@ FILES: dict[str, tuple[int, str]] = {
         "ConditionPathExists=!/etc/ssh/ssh_host_ed25519_key\n"
         "[Service]\nType=oneshot\n"
         "ExecStart=/usr/bin/ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key\n"
+        "[Install]\nRequiredBy=ssh.service\n",
+    ),
+    # On AWS a public CA signs what balancers show, and every machine image trusts those.
+    "etc/systemd/system/web-ca.service": (
+        0o644,
+        "[Unit]\nDescription=Trust the CA that signs what balancers show\nBefore=ssh.service cloud-init-local.service\n"
+        "ConditionPathExists=!/etc/ssl/certs/rehearsal-web-ca.pem\n"
+        "[Service]\nType=oneshot\nExecStart=/usr/sbin/update-ca-certificates\n"
         "[Install]\nRequiredBy=ssh.service\n",
     ),
     # Address, name, SSH and users are settled when the container is made; cloud-init does the rest.
