@@ -19,9 +19,10 @@ output "lake_policy" {
 }
 
 output "roles" {
-  description = "Role ARNs: nifi_instance, airflow_instance, nifi_trigger, spark_execution, issuer, pickup, plan, apply."
+  description = "Role ARNs: nifi_instance, nifi_lake, airflow_instance, nifi_trigger, spark_execution, issuer, pickup, plan, apply."
   value = {
     nifi_instance    = aws_iam_role.nifi.arn
+    nifi_lake        = aws_iam_role.nifi_lake.arn
     airflow_instance = aws_iam_role.airflow.arn
     nifi_trigger     = aws_iam_role.nifi_trigger.arn
     spark_execution  = aws_iam_role.spark.arn

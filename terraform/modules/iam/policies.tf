@@ -5,13 +5,6 @@ data "aws_iam_policy_document" "nifi" {
     resources = ["${var.bucket_arns["artifacts"]}/nifi/*", "${var.bucket_arns["artifacts"]}/agents/*"]
   }
 
-  # Files that wait to be taken in: a flow lists them, fetches them (large ones S3 copies, with their tags), and removes what is in bronze.
-  statement {
-    sid       = "Landing"
-    actions   = ["s3:DeleteObject", "s3:GetObject", "s3:GetObjectTagging"]
-    resources = ["${var.bucket_arns["artifacts"]}/landing/*"]
-  }
-
   statement {
     sid       = "RevokedSerials"
     actions   = ["s3:GetObject"]
@@ -27,13 +20,14 @@ data "aws_iam_policy_document" "nifi" {
   statement {
     sid       = "ListOwnBuckets"
     actions   = ["s3:ListBucket"]
-    resources = [var.bucket_arns["artifacts"], var.bucket_arns["certificates"], var.bucket_arns["bronze"]]
+    resources = [var.bucket_arns["artifacts"], var.bucket_arns["certificates"]]
   }
 
+  # Flows reach the lake with a role of their own: whoever builds one runs code as NiFi, which must not issue certificates.
   statement {
-    sid       = "Bronze"
-    actions   = ["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging", "s3:AbortMultipartUpload"]
-    resources = ["${var.bucket_arns["bronze"]}/*"]
+    sid       = "HandLakeRoleToFlows"
+    actions   = ["sts:AssumeRole"]
+    resources = ["arn:${local.partition}:iam::${local.account_id}:role/${var.env}-nifi-lake"]
   }
 
   statement {

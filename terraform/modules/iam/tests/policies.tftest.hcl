@@ -45,6 +45,7 @@ run "no_policy_allows_everything" {
         data.aws_iam_policy_document.nifi, data.aws_iam_policy_document.nifi_trigger, data.aws_iam_policy_document.issuer,
         data.aws_iam_policy_document.pickup, data.aws_iam_policy_document.plan, data.aws_iam_policy_document.apply,
         data.aws_iam_policy_document.airflow, data.aws_iam_policy_document.spark,
+        data.aws_iam_policy_document.nifi_lake,
         ] : [
         for s in jsondecode(document.json).Statement : [
           for action in flatten([s.Action]) : !endswith(action, ":*") && action != "*"
@@ -59,6 +60,7 @@ run "no_policy_allows_everything" {
       for document in [
         data.aws_iam_policy_document.nifi, data.aws_iam_policy_document.issuer, data.aws_iam_policy_document.pickup,
         data.aws_iam_policy_document.nifi_trigger, data.aws_iam_policy_document.airflow, data.aws_iam_policy_document.spark,
+        data.aws_iam_policy_document.nifi_lake,
         ] : [
         for s in jsondecode(document.json).Statement : contains(["Metrics", "ReadTrustStore"], s.Sid) if contains(flatten([s.Resource]), "*")
       ]
@@ -162,9 +164,14 @@ run "layers_are_written_by_whom_they_belong_to" {
 
   assert {
     condition = toset(flatten([
-      for s in jsondecode(data.aws_iam_policy_document.nifi.json).Statement : s.Resource if contains(flatten([s.Action]), "s3:DeleteObject")
-    ])) == toset(["arn:aws:s3:::dataplatform-dev-artifacts-test/landing/*"])
-    error_message = "NiFi removes what it has taken in from landing, and nothing else"
+      for s in jsondecode(data.aws_iam_policy_document.nifi_lake.json).Statement : s.Resource if contains(flatten([s.Action]), "s3:PutObject")
+    ])) == toset(["arn:aws:s3:::dl-dev-bronze-test/*"])
+    error_message = "flows write to bronze, and nowhere else"
+  }
+
+  assert {
+    condition     = !strcontains(data.aws_iam_policy_document.nifi_lake.json, "acm-pca") && !strcontains(data.aws_iam_policy_document.nifi.json, "dl-dev-bronze-test")
+    error_message = "flows issue no certificates, and hosts do not write to the lake"
   }
 
   assert {
