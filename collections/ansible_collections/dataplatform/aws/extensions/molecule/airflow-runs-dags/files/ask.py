@@ -1,6 +1,6 @@
 """Ask Airflow as the edge does. Runs on the host; uses the standard library alone.
 
-ask.py PUBLIC_HOST PORT            logs in as everybody, tries what must be refused, runs a DAG; says nothing if all is well
+ask.py PUBLIC_HOST PORT            logs in as everybody, tries what must be refused, runs a DAG; else silent
 ask.py PUBLIC_HOST PORT start DAG  starts a run, waits until a task runs, and prints the run
 ask.py PUBLIC_HOST PORT end RUN    waits until the run has succeeded, each task at its first try
 """
