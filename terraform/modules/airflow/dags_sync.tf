@@ -108,14 +108,14 @@ resource "aws_s3_bucket_policy" "dags" {
   depends_on = [aws_s3_bucket_public_access_block.dags]
 }
 
-# The content decides what is uploaded, by its hash: an ETag is no MD5 under KMS. No tags: whoever else uploads the same file takes them off.
+# The content decides what is uploaded, by its hash: an ETag is no MD5 under KMS. A deployment of pipelines alone notes the same hash, and no tags.
 resource "aws_s3_object" "dag" {
   for_each = local.dags
 
-  bucket      = aws_s3_bucket.dags.id
-  key         = "${local.dags_prefix}/${each.key}"
-  source      = "${var.dags_directory}/${each.key}"
-  source_hash = filesha256("${var.dags_directory}/${each.key}")
+  bucket   = aws_s3_bucket.dags.id
+  key      = "${local.dags_prefix}/${each.key}"
+  source   = "${var.dags_directory}/${each.key}"
+  metadata = { sha256 = filesha256("${var.dags_directory}/${each.key}") }
 
   override_provider {
     default_tags {

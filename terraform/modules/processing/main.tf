@@ -52,14 +52,14 @@ resource "aws_emrserverless_application" "this" {
   }
 }
 
-# The content decides what is uploaded, by its hash: an ETag is no MD5 under KMS. No tags: whoever else uploads the same file takes them off.
+# The content decides what is uploaded, by its hash: an ETag is no MD5 under KMS. A deployment of pipelines alone notes the same hash, and no tags.
 resource "aws_s3_object" "job" {
   for_each = local.artifacts
 
-  bucket      = var.buckets["artifacts"]
-  key         = "${local.jobs}/${each.key}"
-  source      = "${var.jobs_directory}/${each.key}"
-  source_hash = filesha256("${var.jobs_directory}/${each.key}")
+  bucket   = var.buckets["artifacts"]
+  key      = "${local.jobs}/${each.key}"
+  source   = "${var.jobs_directory}/${each.key}"
+  metadata = { sha256 = filesha256("${var.jobs_directory}/${each.key}") }
 
   override_provider {
     default_tags {

@@ -131,7 +131,7 @@ run "dags_follow_the_folder" {
   }
 
   assert {
-    condition     = aws_s3_object.dag["daily.py"].source_hash == filesha256("tests/dags/daily.py")
+    condition     = aws_s3_object.dag["daily.py"].metadata["sha256"] == filesha256("tests/dags/daily.py")
     error_message = "the content decides what is uploaded"
   }
 

@@ -46,7 +46,7 @@ run "spark_costs_nothing_when_nothing_runs" {
 
 run "jobs_follow_the_folder" {
   assert {
-    condition     = [for object in aws_s3_object.job : object.key] == ["jobs/silver.py"] && aws_s3_object.job["silver.py"].source_hash == filesha256("tests/jobs/silver.py")
+    condition     = [for object in aws_s3_object.job : object.key] == ["jobs/silver.py"] && aws_s3_object.job["silver.py"].metadata["sha256"] == filesha256("tests/jobs/silver.py")
     error_message = "the content decides what is uploaded"
   }
 }
