@@ -96,7 +96,7 @@ class Edge:
         """One request as the balancer hands it on; headers are sent as they are, also twice."""
         service = service or self.service
         connection = HTTPSConnection(
-            "127.0.0.1", self.ports[service], context=ssl._create_unverified_context(), timeout=10
+            "127.0.0.1", self.ports[service], context=ssl._create_unverified_context(), timeout=30
         )
         connection.putrequest(method or self.method, path or "/", skip_host=True, skip_accept_encoding=True)
         connection.putheader("Host", self.hosts[service] if host is None else host)
@@ -119,16 +119,17 @@ class Edge:
         module.fetch = lambda configuration, etag: (text, stamp)
         return module.pull(json.loads((self.folder / "revocations.json").read_text()) | {"max_age_seconds": fresh})
 
-    def forget(self) -> None:
-        """Start over with an empty, current list."""
+    def forget(self, health: str) -> None:
+        """Start over with an empty, current list, and an upstream that a busy machine did not make look dead."""
         (self.folder / "state.json").unlink(missing_ok=True)
         assert self.revoke()["running"]
+        wait(lambda: self.healthy(health))
 
     def healthy(self, path: str, service: str | None = None) -> bool:
         return self.ask({}, method="GET", path=path, host="10.0.0.1", service=service).status == 200
 
 
-def wait(condition: Callable[[], bool], seconds: float = 20, why: Callable[[], str] = lambda: "") -> None:
+def wait(condition: Callable[[], bool], seconds: float = 60, why: Callable[[], str] = lambda: "") -> None:
     """Until ``condition()`` holds; fails with ``why()`` after ``seconds``."""
     deadline = time.monotonic() + seconds
     while True:

@@ -46,7 +46,7 @@ def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
 
 @pytest.fixture(autouse=True)
 def fresh(edge: Edge) -> None:
-    edge.forget()
+    edge.forget("/edge-health")
 
 
 def test_airflow_is_told_once_who_until_when_and_with_which_certificate(edge):

@@ -71,7 +71,7 @@ def edge(values) -> Iterator[Edge]:
 @pytest.fixture(autouse=True)
 def fresh(request: pytest.FixtureRequest) -> None:
     if "edge" in request.fixturenames:
-        request.getfixturevalue("edge").forget()
+        request.getfixturevalue("edge").forget("/ingest-health")
 
 
 def test_a_producer_pushes_and_the_listener_is_told_who_it_was(edge):

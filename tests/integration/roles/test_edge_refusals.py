@@ -65,7 +65,7 @@ def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
 @pytest.fixture(autouse=True)
 def fresh(edge: Edge) -> None:
     """Each test starts with an empty, current list."""
-    edge.forget()
+    edge.forget("/edge-health")
 
 
 def test_a_user_arrives_as_the_subject_that_the_balancer_verified(edge):
