@@ -60,7 +60,8 @@ class Containers:
             "create",
             *("--name", job.container, "--hostname", job.job_run_id, "--label", f"{LABEL}={job.job_run_id}"),
             # EMR's workers reach AWS's services; here those listen on the machine
-            *("--network", "host", "--systemd", "false", "--user", "admin", "--workdir", "/tmp"),  # noqa: S108
+            *("--network", "host", "--add-host", f"{job.job_run_id}:127.0.0.1", "--systemd", "false"),
+            *("--user", "admin", "--workdir", "/tmp"),  # noqa: S108
             *("--cap-drop", "all", "--security-opt", "no-new-privileges"),
             *("--log-driver", "k8s-file", "--env-file", str(folder / "environment")),
             *("--volume", f"{made.home}:{command.HOME}:ro", "--volume", f"{made.iceberg}:{command.ICEBERG}:ro"),

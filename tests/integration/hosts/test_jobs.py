@@ -103,7 +103,7 @@ class Site(World):
         ended = (*states, "SUCCESS", "FAILED", "CANCELLED")
         wait_for(lambda: self.job(job_run_id)["state"] in ended, seconds, f"{states}: {self.complaints[-3:]}")
         found = self.job(job_run_id)
-        assert found["state"] in states, found
+        assert found["state"] in states, f"{found['state']}: {found['stateDetails']}"
         return found
 
     def log(self, job_run_id: str, stream: str) -> str:
@@ -144,7 +144,7 @@ def test_a_job_merges_into_an_iceberg_table_with_the_labels_versions(site: Site)
 
 
 def test_a_failing_job_fails_with_its_exit_code_and_words(site: Site) -> None:
-    job = site.submit("fail", "2013-02-30", parameters="")
+    job = site.submit("fail", "2013-02-30", parameters="--name small")
     found = site.until(job, "FAILED")
     assert "ExitCode: 1" in found["stateDetails"]
     assert "no flights on 2013-02-30" in found["stateDetails"]
@@ -153,7 +153,7 @@ def test_a_failing_job_fails_with_its_exit_code_and_words(site: Site) -> None:
 
 
 def test_a_cancelled_job_ends(site: Site) -> None:
-    job = site.submit("sleep", parameters="")
+    job = site.submit("sleep", parameters="--name small")
     site.until(job, "RUNNING")
     site.emr().cancel_job_run(applicationId=site.application, jobRunId=job)
     site.until(job, "CANCELLED", seconds=40)
