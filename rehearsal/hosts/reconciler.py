@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.accounts import AccountSession
-from rehearsal.balancer import Network
-from rehearsal.balancer import certificates
+from rehearsal.balancer import Network, certificates
 from rehearsal.errors import RehearsalError
 from rehearsal.hosts import firewall, gateway, image, network, observer, probe
 from rehearsal.hosts.container import Containers, Running

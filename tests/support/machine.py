@@ -50,12 +50,14 @@ def _sysctls() -> list[str]:
 
 
 def _processes() -> list[str]:
-    """Those of a rehearsal. What a rehearsal leaves has no parent among the tests; what tests of other workers run has."""
+    """Those of a rehearsal. What it leaves has no parent among the tests; what the other worker's tests run has one."""
     lines: dict[int, str] = {}
     parents: dict[int, int] = {}
     for path in Path("/proc").glob("[0-9]*"):
         try:
-            lines[int(path.name)] = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            lines[int(path.name)] = (
+                (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            )
             parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
         except OSError:
             continue
