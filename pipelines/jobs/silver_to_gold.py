@@ -1,7 +1,7 @@
 """Silver → gold: delays by day and carrier, for every flight date that the given ingest dates touched.
 
-Touched is a flight date of which silver holds a row from these ingest dates. None is no error: later deliveries may have
-replaced all that came in then.
+Touched is a flight date of which silver holds a row from these ingest dates. None is no error: later deliveries may
+have replaced all that came in then.
 
 Whole days are computed anew from silver and compared with what gold holds: what differs is merged, what is gone is
 deleted, and a second run writes nothing. The checksum over all of gold is left in the table's properties.
