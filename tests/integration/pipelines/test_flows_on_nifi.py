@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
+import os
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -186,6 +189,42 @@ def _accepted(flows: Flows, number: int) -> bool:
         return flows.push(json.dumps({"number": number}).encode()) == 200
     except OSError:  # NiFi listens a moment after it is healthy
         return False
+
+
+def ansible(nifi: Nifi, module: str, check: bool = False, **arguments: Any) -> dict[str, Any]:
+    """Run a module of the collection as Ansible does; its result."""
+    login = nifi.login
+    arguments |= {"url": login.url, "client_cert": login.client_cert, "ca_path": login.ca_path}
+    command = [sys.executable, "-m", "ansible", "adhoc", "localhost", "-m", f"dataplatform.aws.{module}", "--diff"]
+    command += ["-a", json.dumps(arguments), *(["--check"] if check else [])]
+    environment = {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+        "ANSIBLE_HOME": str(nifi.home / "ansible"),
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+        "ANSIBLE_LOAD_CALLBACK_PLUGINS": "true",
+        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+    }
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    output = done.stdout[done.stdout.index("{") :]
+    return dict(json.loads(output)["plays"][0]["tasks"][0]["hosts"]["localhost"])
+
+
+def test_the_modules_deploy_tell_and_give_back_what_nifi_runs(flows: Flows, nifi: Nifi) -> None:
+    wanted = {"name": "flights-batch", "parameters": flows.parameters["flights-batch"], "grant": True}
+    changed = definition("flights-batch")
+    changed["flowContents"]["comments"] = "by hand"
+    done = ansible(nifi, "nifi_flow", **wanted, definition=changed)
+    assert (done["changed"], done["actions"]) == (True, ["replace"])
+    planned = ansible(nifi, "nifi_flow", check=True, **wanted, definition=definition("flights-batch"))
+    assert (planned["changed"], planned["actions"]) == (True, ["replace"])
+    assert '"comments": "by hand"' in planned["diff"]["before"]
+    assert ansible(nifi, "nifi_flow_info", name="flights-batch")["definition"]["flowContents"]["comments"] == "by hand"
+    ansible(nifi, "nifi_flow", **wanted, definition=definition("flights-batch"))
+    assert ansible(nifi, "nifi_flow", **wanted, definition=definition("flights-batch"))["changed"] is False
+    failed = ansible(nifi, "nifi_flow", **{**wanted, "parameters": {}}, definition=definition("flights-batch"))
+    assert "uses parameters without a value: bronze.bucket" in failed["msg"]
+    assert ansible(nifi, "nifi_flow_info", name="nothing")["exists"] is False
 
 
 def test_a_flow_is_removed_when_it_is_empty(flows: Flows) -> None:
