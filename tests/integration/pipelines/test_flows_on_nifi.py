@@ -5,20 +5,28 @@ from __future__ import annotations
 import functools
 import json
 import os
+import ssl
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.dataplatform.aws.plugins.module_utils import _nifi, _nifi_flow_deploy
+from ansible_collections.dataplatform.aws.plugins.module_utils import (
+    _nifi,
+    _nifi_access,
+    _nifi_flow_deploy,
+    _nifi_reconcile,
+)
 
 from tests.integration.pipelines import nifi_server
 from tests.integration.pipelines.nifi_server import ROOT, Nifi, free_port, wait_for
 from tests.integration.pipelines.storage import Storage
+from tests.support.pki import Authority, name
 
 FLOWS = ROOT / "pipelines" / "flows"
 AWAY_SECONDS = 60
@@ -56,9 +64,8 @@ class Flows:
     def land(self, name: str, content: bytes) -> None:
         self.storage.s3.put_object(Bucket="landing", Key=f"landing/flights/{name}", Body=content)
 
-    def push(self, body: bytes) -> int:
-        address = f"http://127.0.0.1:{self.port}/flights"
-        request = urllib.request.Request(address, data=body, method="POST")
+    def push(self, body: bytes | None, path: str = "/flights", method: str = "POST") -> int:
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=body, method=method)
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
                 return int(answer.status)
@@ -139,6 +146,8 @@ def test_records_are_pushed_and_what_is_no_json_is_refused(flows: Flows) -> None
     assert flows.push(b'[{"number": 1, "carrier": null}, {"number": 2, "carrier": "UA"}]') == 200
     assert flows.push(b'{"number": 3}\n{"number": 4}\n') == 200
     assert flows.push(b"{not json") == 400
+    assert flows.push(b"{}", "/verification") == 404
+    assert flows.push(None, method="GET") == 405
     filler = "x" * 1000
     assert (
         flows.push("\n".join(json.dumps({"number": n, "filler": filler}) for n in range(100, 17_500)).encode()) == 200
@@ -208,6 +217,40 @@ def ansible(nifi: Nifi, module: str, check: bool = False, **arguments: Any) -> d
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     output = done.stdout[done.stdout.index("{") :]
     return dict(json.loads(output)["plays"][0]["tasks"][0]["hosts"]["localhost"])
+
+
+TRIGGER = "CN=airflow, OU=Services, O=Platform"
+# What access.yml gives the role `trigger`.
+TRIGGER_POLICIES = [
+    {"resource": "/flow", "actions": ["read"]},
+    {"resource": "/process-groups/root", "actions": ["read"]},
+    {"resource": "/operation/process-groups/root", "actions": ["write"]},
+]
+
+
+def test_airflow_starts_and_stops_a_flow_and_may_do_no_more(
+    flows: Flows, nifi: Nifi, authority: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "pipelines" / "dags"))
+    from dataplatform_operators.nifi_api import NiFi, NiFiError
+
+    pem = authority.issue(name(O="Platform", OU="Services", CN="airflow")).write(tmp_path / "airflow.pem")
+    context = ssl.create_default_context(cafile=nifi.login.ca_path)
+    context.load_cert_chain(pem)
+    airflow = NiFi(f"https://localhost:{nifi.port}", context)
+    with pytest.raises(NiFiError, match="403"):
+        airflow.group("flights-batch")
+    with _nifi.Client(nifi.login) as client:
+        policies = [{**policy, "users": [TRIGGER]} for policy in TRIGGER_POLICIES]
+        wanted = _nifi_access.declared([], [], policies) | _nifi_reconcile.read(client).facts
+        _nifi_reconcile.reconcile(client, wanted, [])
+    group = airflow.group("flights-batch")["id"]
+    airflow.set_state(group, "STOPPED")
+    assert flows.deploy("flights-batch", "present").state == "stopped"
+    airflow.set_state(group, "RUNNING")
+    assert flows.deploy("flights-batch", "present").state == "running"
+    with pytest.raises(NiFiError, match="403"):
+        airflow._call("PUT", f"/process-groups/{group}", {"revision": {"version": 0}, "component": {"id": group}})
 
 
 def test_the_modules_deploy_tell_and_give_back_what_nifi_runs(flows: Flows, nifi: Nifi) -> None:
