@@ -271,7 +271,7 @@ def test_the_modules_deploy_tell_and_give_back_what_nifi_runs(flows: Flows, nifi
 
 
 def test_a_flow_is_removed_when_it_is_empty(flows: Flows) -> None:
-    for name in ("flights-batch", "flights-stream"):
-        flows.deploy(name, "stopped")
-        assert flows.deploy(name, "absent").actions == ["remove"]
-        assert flows.deploy(name, "absent").actions == []
+    for flow in ("flights-batch", "flights-stream"):
+        flows.deploy(flow, "stopped")
+        assert flows.deploy(flow, "absent").actions == ["remove"]
+        assert flows.deploy(flow, "absent").actions == []
