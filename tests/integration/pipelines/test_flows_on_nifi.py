@@ -159,6 +159,17 @@ def test_records_are_pushed_and_what_is_no_json_is_refused(flows: Flows) -> None
     assert not list((flows.nifi.home / "spool").iterdir())
 
 
+def test_parameters_change_while_the_flow_runs(flows: Flows) -> None:
+    parameters = flows.parameters["flights-stream"]
+    parameters |= {"merge.seconds": "2 sec", "not.used": "x"}
+    assert flows.deploy("flights-stream", "running").actions == ["set parameters"]
+    del parameters["not.used"]
+    assert flows.deploy("flights-stream", "running").actions == ["remove parameters"]
+    assert flows.deploy("flights-stream", "running").actions == []
+    assert flows.push(b'{"number": 30000}') == 200
+    wait_for(lambda: flows.records()[30_000] == 1, 60, flows.nifi.log_end)
+
+
 def test_nothing_is_lost_or_doubled_when_storage_is_away_and_nifi_is_killed(flows: Flows, nifi: Nifi) -> None:
     batches, records = flows.batches(), flows.records()
     away = time.monotonic()

@@ -63,8 +63,11 @@ class Deployment:
         if self.flow.state == ABSENT:
             self._remove(group)
             return self.outcome
-        self._parameters()
-        self._definition(group)
+        assert self.flow.definition is not None
+        wanted = _nifi_flow.snapshot(self.flow.definition, self.flow.name, self.flow.parameters)
+        left_over = self._parameters()
+        self._definition(group, wanted)
+        self._remove_parameters(left_over)
         if self.outcome.id:
             self._services()
             self._state()
@@ -86,42 +89,48 @@ class Deployment:
 
     # Parameters
 
-    def _parameters(self) -> None:
+    def _parameters(self) -> list[str]:
+        """Add and change; names of those that are left over. They go when the flow no longer refers to them."""
         wanted = self.flow.parameters
-        contexts = self.client.get("/flow/parameter-contexts")["parameterContexts"]
-        named = [one for one in contexts if one.get("component", {}).get("name") == self.flow.name]
-        if not named:
+        entity = self._context()
+        have = _values(entity)
+        self.outcome.before += _lines(have)
+        self.outcome.after += _lines(wanted)
+        if entity is None:
             if wanted and self._do("create parameters"):
                 component = {
                     "name": self.flow.name,
                     "parameters": [_parameter(key, wanted[key]) for key in sorted(wanted)],
                 }
                 self.client.post("/parameter-contexts", {"revision": NEW, "component": component})
-            self._show_parameters({}, wanted)
-            return
-        entity = self.client.get(f"/parameter-contexts/{named[0]['id']}")
-        have = {one["parameter"]["name"]: one["parameter"].get("value") for one in entity["component"]["parameters"]}
-        self._show_parameters(have, wanted)
-        if have != wanted and self._do("set parameters"):
-            changed = [key for key in wanted if have.get(key) != wanted[key]]
-            gone = sorted(set(have) - set(wanted))
-            parameters = [_parameter(key, wanted[key]) for key in changed] + [
-                {"parameter": {"name": key}} for key in gone
-            ]
-            component = {"id": entity["id"], "name": self.flow.name, "parameters": parameters}
-            body = {"id": entity["id"], "revision": entity["revision"], "component": component}
-            path = f"/parameter-contexts/{entity['id']}/update-requests"
-            self._request(path, path, body, "set parameters")
+            return []
+        changed = [_parameter(key, wanted[key]) for key in sorted(wanted) if have.get(key) != wanted[key]]
+        if changed and self._do("set parameters"):
+            self._update(entity, changed)
+        return sorted(set(have) - set(wanted))
 
-    def _show_parameters(self, before: t.Mapping[str, str | None], after: t.Mapping[str, str]) -> None:
-        self.outcome.before += "".join(f"{key}={before[key]}\n" for key in sorted(before))
-        self.outcome.after += "".join(f"{key}={after[key]}\n" for key in sorted(after))
+    def _remove_parameters(self, names: list[str]) -> None:
+        entity = self._context()
+        if entity is not None and names and self._do("remove parameters"):
+            self._update(entity, [{"parameter": {"name": name}} for name in names])
+
+    def _context(self) -> Definition | None:
+        """The parameter context of the flow's name, with its revision."""
+        for one in self.client.get("/flow/parameter-contexts")["parameterContexts"]:
+            if one.get("component", {}).get("name") == self.flow.name:
+                return dict(self.client.get(f"/parameter-contexts/{one['id']}"))
+        return None
+
+    def _update(self, entity: Definition, parameters: list[Definition]) -> None:
+        """NiFi stops what refers to the parameters, and starts it again afterwards."""
+        component = {"id": entity["id"], "name": self.flow.name, "parameters": parameters}
+        body = {"id": entity["id"], "revision": entity["revision"], "component": component}
+        path = f"/parameter-contexts/{entity['id']}/update-requests"
+        self._request(path, path, body, "set parameters")
 
     # Definition
 
-    def _definition(self, group: Definition | None) -> None:
-        assert self.flow.definition is not None
-        wanted = _nifi_flow.snapshot(self.flow.definition, self.flow.name, self.flow.parameters)
+    def _definition(self, group: Definition | None, wanted: Definition) -> None:
         want = _nifi_flow.text(_nifi_flow.normalised(wanted))
         self.outcome.after += want
         if group is None:
@@ -261,6 +270,16 @@ def grant(client: Client, check: bool) -> list[str]:
     needed = {("grant", resource, action, "user", state.caller) for resource, action in POLICIES}
     outcome = _nifi_reconcile.reconcile(client, state.facts | needed, [], check)
     return _nifi_access.lines(outcome.plan.added)
+
+
+def _values(context: Definition | None) -> dict[str, str | None]:
+    """Parameter → value of a context; none without one."""
+    parameters = context["component"]["parameters"] if context else []
+    return {one["parameter"]["name"]: one["parameter"].get("value") for one in parameters}
+
+
+def _lines(values: t.Mapping[str, str | None]) -> str:
+    return "".join(f"{key}={values[key]}\n" for key in sorted(values))
 
 
 def _parameter(name: str, value: str) -> Definition:

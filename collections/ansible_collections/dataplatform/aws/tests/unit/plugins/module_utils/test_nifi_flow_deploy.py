@@ -8,7 +8,7 @@ import copy
 import typing as t
 
 import pytest
-from ansible_collections.dataplatform.aws.plugins.module_utils import _nifi, _nifi_flow_deploy
+from ansible_collections.dataplatform.aws.plugins.module_utils import _nifi, _nifi_flow, _nifi_flow_deploy
 
 DEFINITION: dict[str, t.Any] = {
     "flowContents": {
@@ -103,10 +103,21 @@ def test_only_parameters_that_differ_are_set_and_others_go() -> None:
     nifi = FakeNifi()
     deploy(nifi, more="1")
     changed = deploy(nifi, bucket="other")
-    assert changed.actions == ["set parameters"]
+    # what is no longer wanted goes last, when nothing refers to it any more
+    assert changed.actions == ["set parameters", "remove parameters"]
     assert "more=1" in changed.before
     assert "bucket=other" in changed.after
     assert deploy(nifi, bucket="other").actions == []
+
+
+def test_a_flow_without_values_for_its_parameters_changes_nothing() -> None:
+    nifi = FakeNifi()
+    deploy(nifi)
+    nifi.calls.clear()
+    flow = _nifi_flow_deploy.Flow("flights", DEFINITION, {}, "running")
+    with pytest.raises(_nifi_flow.FlowError, match="without a value: bucket"):
+        _nifi_flow_deploy.Deployment(t.cast("_nifi.Client", nifi), flow, False, 1).ensure()
+    assert nifi.calls == []
 
 
 def test_what_nifi_says_no_to_is_an_error_and_its_request_is_taken_back() -> None:
