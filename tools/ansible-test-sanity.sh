@@ -31,12 +31,14 @@ ln -s "$packages/ansible_collections/amazon" "$base/ansible_collections/amazon"
 version="$(sed -n "s/^ *pip='\([0-9.]*\)',.*/\1/p" "$packages/ansible_test/_internal/python_requirements.py" | head -n 1)"
 cat >"$base/home/.ansible/test/cache/get_pip_${version//./_}.py" <<'STANDIN'
 import ensurepip
+import os
 import subprocess
 import sys
 
+environment = dict(os.environ)  # as it was: ensurepip switches pip's configuration files off
 ensurepip.bootstrap()
 arguments = [one for one in sys.argv[1:] if one not in ("--no-setuptools", "--no-wheel")]
-sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", *arguments]))
+sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", *arguments], env=environment))
 STANDIN
 
 # A home of its own for its cache; no shims of version managers before the interpreter. A user's pip settings stay valid.
