@@ -22,6 +22,7 @@ from tests.e2e.person import Person
 from tests.support.airflow import airflow, endpoint, wait_for_task
 from tests.support.rehearsal import Rehearsal, wait_for
 
+pytestmark = pytest.mark.slow
 DAG = "flights_daily"
 DAYS = [f"2013-01-{day:02}" for day in range(1, 8)]
 AWAY = 60.0  # seconds

@@ -10,6 +10,7 @@ import pytest
 from tests.support.airflow import airflow, wait_for_task
 from tests.support.rehearsal import ROOT, Rehearsal, wait_for
 
+pytestmark = pytest.mark.slow
 OLDER = Path(__file__).with_name("airflow-older.txt")
 VARIABLES = ROOT / "inventories" / "dev" / "group_vars" / "airflow_api_server.yml"
 QUEUE = "verification_queue"  # (deploy-pipelines leaves DAGs of verifications alone)
