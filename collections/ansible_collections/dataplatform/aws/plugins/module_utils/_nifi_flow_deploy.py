@@ -63,7 +63,8 @@ class Deployment:
         if self.flow.state == ABSENT:
             self._remove(group)
             return self.outcome
-        assert self.flow.definition is not None
+        if self.flow.definition is None:
+            raise _nifi_flow.FlowError(f"{self.flow.name} has no definition; only an absent flow needs none")
         wanted = _nifi_flow.snapshot(self.flow.definition, self.flow.name, self.flow.parameters)
         left_over = self._parameters()
         self._definition(group, wanted)
