@@ -19,26 +19,34 @@ from ansible_collections.dataplatform.aws.plugins.module_utils._verification._ch
 from ansible_collections.dataplatform.aws.plugins.module_utils._verification._http import Endpoint, KeyPair
 
 READ_SECRET = "secretsmanager:GetSecretValue"  # noqa: S105 (an action)
-ROOT = "/nifi-api/flow/process-groups/root"
+GROUPS = "/nifi-api/flow/process-groups"
 
 
 def check_other_role_refused(endpoint: Endpoint, pair: KeyPair, group: str) -> Outcome:
-    """A certificate whose role may only look is refused by NiFi when it starts a process group."""
-    answer = endpoint.request("GET", ROOT, pair=pair)
-    if answer.status != 200:
-        raise CheckFailed(f"HTTP {answer.status} for the root process group")
-    groups = answer.json()["processGroupFlow"]["flow"]["processGroups"]
+    """A certificate whose role may only look is refused by NiFi when it starts what is in a process group.
+
+    The processors are named: without names NiFi starts those that the user may start, none perhaps, and answers 200.
+    """
+    groups = _flow(endpoint, pair, "root")["processGroups"]
     found = next((entry for entry in groups if entry["component"]["name"] == group), None)
     if found is None:
         names = ", ".join(entry["component"]["name"] for entry in groups) or "none"
         raise CheckFailed(f"there is no process group {group} (there are: {names})", "run `--only pipelines`")
+    processors = {entry["id"]: entry["revision"] for entry in _flow(endpoint, pair, found["id"])["processors"]}
     headers = [("Origin", endpoint.origin), ("Sec-Fetch-Site", "same-origin")]
-    body = {"id": found["id"], "state": "RUNNING", "disconnectedNodeAcknowledged": False}
-    path = f"/nifi-api/flow/process-groups/{found['id']}"
-    answer = endpoint.request("PUT", path, pair=pair, headers=headers, body=body)
+    body = {"id": found["id"], "state": "RUNNING", "components": processors, "disconnectedNodeAcknowledged": False}
+    answer = endpoint.request("PUT", f"{GROUPS}/{found['id']}", pair=pair, headers=headers, body=body)
     if answer.status == 403:
         return Outcome(f"refused by NiFi (403) for {group}")
     raise CheckFailed(f"HTTP {answer.status} for starting {group}", "look at the policies of this role in access.yml")
+
+
+def _flow(endpoint: Endpoint, pair: KeyPair, group: str) -> t.Mapping[str, t.Any]:
+    """What is in a process group."""
+    answer = endpoint.request("GET", f"{GROUPS}/{group}", pair=pair)
+    if answer.status != 200:
+        raise CheckFailed(f"HTTP {answer.status} for the process group {group}")
+    return t.cast(t.Mapping[str, t.Any], answer.json()["processGroupFlow"]["flow"])
 
 
 def check_role_needed(iam: t.Any, ec2: t.Any, platform: t.Mapping[str, t.Any]) -> Outcome:
