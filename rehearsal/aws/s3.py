@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import time
+import uuid
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any
+from urllib.parse import urlsplit
 
 from moto.iam.access_control import PermissionResult
-from moto.s3.models import FakeBucket, FakeDeleteMarker
+from moto.s3.models import FakeBucket, FakeDeleteMarker, S3Backend
 from moto.s3.responses import S3Response
 
 from rehearsal.aws import buckets
 from rehearsal.aws.patching import replaces, wraps_original
 
 LOGGING = "logging.s3.amazonaws.com"
+LOG_SECONDS = 300.0
+"""How long what was asked of a bucket waits until it is written into an object. AWS: a few hours at most."""
 
 
 @replaces(FakeBucket, "get_permission")
@@ -66,6 +72,31 @@ def _log_permissions_enabled_policy(target_bucket: Any, target_prefix: str | Non
 FakeBucket._log_permissions_enabled_policy = staticmethod(  # type: ignore[method-assign]
     _log_permissions_enabled_policy
 )
+
+
+@replaces(S3Backend, "log_incoming_request")
+def _log_incoming_request(self: Any, request: Any, bucket_name: str) -> None:
+    """Note what is asked of a bucket that logs, and write it into the target bucket now and then, many requests to an
+    object. moto writes an object for each request: a lake in use then fills its log bucket with tens of thousands.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerLogs.html#how-logs-delivered
+    """
+    bucket = self.buckets.get(bucket_name)
+    if bucket is None or not bucket.logging:
+        return
+    now, waiting = datetime.now(UTC), vars(bucket).setdefault("log_waiting", [])
+    waiting.append(
+        f"- {bucket_name} [{now:%d/%b/%Y:%H:%M:%S +0000}] {getattr(request, 'remote_addr', '-')} - {uuid.uuid4().hex[:16].upper()} "
+        f'REST.{request.method}.OBJECT - "{request.method} {urlsplit(request.url).path} HTTP/1.1" - - - - - - "-" '
+        f'"{request.headers.get("User-Agent", "-")}" -'
+    )
+    if time.monotonic() - vars(bucket).setdefault("log_written", time.monotonic()) < LOG_SECONDS:
+        return
+    bucket.log_written, bucket.log_waiting = time.monotonic(), []
+    target = self.buckets.get(bucket.logging["TargetBucket"])
+    if target is not None:
+        key = f"{bucket.logging.get('TargetPrefix', '')}{now:%Y-%m-%d-%H-%M-%S}-{uuid.uuid4().hex[:16].upper()}"
+        self.put_object(target.name, key, value="\n".join(waiting) + "\n")
 
 
 @wraps_original(FakeBucket, "set_lifecycle")

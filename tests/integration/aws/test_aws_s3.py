@@ -69,6 +69,16 @@ def test_logging_is_accepted_where_the_policy_allows_the_prefix(client, bucket):
     assert (found["TargetBucket"], found["TargetPrefix"]) == (logs, "s3/source/")
 
 
+def test_many_requests_are_logged_in_few_objects(client, bucket):
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerLogs.html#how-logs-delivered"""
+    logs, source = bucket(allow_logging), bucket()
+    logging = {"LoggingEnabled": {"TargetBucket": logs, "TargetPrefix": "s3/source/"}}
+    client("s3").put_bucket_logging(Bucket=source, BucketLoggingStatus=logging)
+    for number in range(20):
+        client("s3").put_object(Bucket=source, Key=str(number), Body=b"x")
+    assert client("s3").list_objects_v2(Bucket=logs)["KeyCount"] < 2
+
+
 def test_logging_is_refused_where_it_does_not(client, bucket):
     """https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html"""
     logs, source = bucket(allow_logging), bucket()
