@@ -85,11 +85,10 @@ def _log_incoming_request(self: Any, request: Any, bucket_name: str) -> None:
     if bucket is None or not bucket.logging:
         return
     now, waiting = datetime.now(UTC), vars(bucket).setdefault("log_waiting", [])
-    waiting.append(
-        f"- {bucket_name} [{now:%d/%b/%Y:%H:%M:%S +0000}] {getattr(request, 'remote_addr', '-')} - {uuid.uuid4().hex[:16].upper()} "
-        f'REST.{request.method}.OBJECT - "{request.method} {urlsplit(request.url).path} HTTP/1.1" - - - - - - "-" '
-        f'"{request.headers.get("User-Agent", "-")}" -'
-    )
+    client = f"{getattr(request, 'remote_addr', '-')} - {uuid.uuid4().hex[:16].upper()}"
+    asked = f'REST.{request.method}.OBJECT - "{request.method} {urlsplit(request.url).path} HTTP/1.1" - - - - - -'
+    agent = request.headers.get("User-Agent", "-")
+    waiting.append(f'- {bucket_name} [{now:%d/%b/%Y:%H:%M:%S +0000}] {client} {asked} "-" "{agent}" -')
     if time.monotonic() - vars(bucket).setdefault("log_written", time.monotonic()) < LOG_SECONDS:
         return
     bucket.log_written, bucket.log_waiting = time.monotonic(), []
