@@ -10,12 +10,11 @@ import pytest
 from tests.support.pki import Authority
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
 HOSTS = "hosts"
+HOST_FOLDERS = ("e2e", "integration/hosts", "molecule")
 
 
-@pytest.hookimpl(trylast=True)  # after the folders' own conftest files have set their marks
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in a hook of the same name
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Hosts need root, and share the machine's one rehearsal: with several workers (`make test`) one of them has them
     all, from the start, since they mostly wait; the others share the rest by file. With one worker they come last, so
@@ -25,7 +24,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(HOSTS if _on_hosts(item) else str(item.path)))
-    items.sort(key=_order, reverse=several)
+    items.sort(key=_on_hosts, reverse=several)
     if os.geteuid() == 0:
         return
     skip = pytest.mark.skip(reason="real hosts need root")
@@ -35,11 +34,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _on_hosts(item: pytest.Item) -> bool:
-    return bool(item.get_closest_marker("e2e") or item.get_closest_marker("molecule"))
-
-
-def _order(item: pytest.Item) -> int:
-    return 1 if _on_hosts(item) else 0
+    return any(item.path.is_relative_to(ROOT / "tests" / folder) for folder in HOST_FOLDERS)
 
 
 @pytest.fixture(scope="session")
