@@ -10,7 +10,7 @@ VENV := $(CACHE)/venv
 PYTHON := $(VENV)/bin/python
 COLLECTION := collections/ansible_collections/dataplatform/aws
 # One worker has all real hosts (it mostly waits), the other one the rest: see tests/conftest.py.
-WORKERS := -n 2 --dist loadgroup --no-loadscope-reorder
+WORKERS := -n 2 --no-loadscope-reorder
 export PATH := $(VENV)/bin:$(PATH)
 export UV_CACHE_DIR := $(CACHE)/uv
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections

@@ -4,37 +4,41 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.pki import Authority
 
 ROOT = Path(__file__).resolve().parent.parent
-HOSTS = "hosts"
-HOST_FOLDERS = ("e2e", "integration/hosts", "molecule")
+# What needs the machine's one rehearsal, or its network as it is: root, and one at a time.
+HOSTS = ("tests/e2e/", "tests/integration/hosts/", "tests/molecule/", "tests/unit/balancer/test_balancer_addresses.py")
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in a hook of the same name
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Hosts need root, and share the machine's one rehearsal: with several workers (`make test`) one of them has them
-    all, from the start, since they mostly wait; the others share the rest by file. With one worker they come last, so
-    that a small mistake shows first.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With several workers (`make test`) one has all that needs hosts, from the start, since it mostly waits; the
+    others share the rest by file.
     """
-    several = bool(getattr(config.option, "dist", "no") != "no" or os.environ.get("PYTEST_XDIST_WORKER"))
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(HOSTS if _on_hosts(item) else str(item.path)))
-    items.sort(key=_on_hosts, reverse=several)
+    from xdist.scheduler import LoadScopeScheduling
+
+    class HostsTogether(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "hosts" if nodeid.startswith(HOSTS) else nodeid.split("::")[0]
+
+    return HostsTogether(config, log)
+
+
+@pytest.hookimpl(trylast=True)  # after the folders' own conftest files have set their marks
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With one worker slow, shared things come last, so that a small mistake shows first. Hosts need root."""
+    items.sort(key=lambda item: item.nodeid.startswith(HOSTS), reverse="PYTEST_XDIST_WORKER" in os.environ)
     if os.geteuid() == 0:
         return
     skip = pytest.mark.skip(reason="real hosts need root")
     for item in items:
-        if _on_hosts(item):
+        if item.get_closest_marker("e2e") or item.get_closest_marker("molecule"):
             item.add_marker(skip)
-
-
-def _on_hosts(item: pytest.Item) -> bool:
-    return any(item.path.is_relative_to(ROOT / "tests" / folder) for folder in HOST_FOLDERS)
 
 
 @pytest.fixture(scope="session")

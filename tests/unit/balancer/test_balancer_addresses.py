@@ -11,10 +11,7 @@ import pytest
 from rehearsal.balancer.addresses import place_addresses
 from rehearsal.balancer.model import LoadBalancer, Network, World
 
-pytestmark = [
-    pytest.mark.skipif(os.geteuid() != 0, reason="bridges need root"),
-    pytest.mark.xdist_group("hosts"),  # whoever compares the machine's links must not see this one's
-]
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="bridges need root")
 BRIDGE = "test-balancer"
 
 
