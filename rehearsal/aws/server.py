@@ -18,6 +18,7 @@ import signal
 import sys
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -36,6 +37,7 @@ Environ = dict[str, Any]
 
 log = logging.getLogger("rehearsal.aws")
 KEEP_UP_SECONDS = 60
+KEPT_ANSWERS = 512
 
 
 class Account:
@@ -49,6 +51,7 @@ class Account:
     def __init__(self) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._lock = threading.RLock()
+        self._answers = _Answers()
 
     def keep_up(self) -> None:
         """Do in the background what AWS does without being asked."""
@@ -71,7 +74,39 @@ class Account:
         with self._lock:
             if path.startswith("/_rehearsal/"):
                 return _rehearsal_route(path, environ, start_response)
-            return _complete(self._moto(environ, start_response))
+            return self._answers.once(environ, start_response, self._moto)
+
+
+class _Answers:
+    """What was answered to calls that change something, by the id that an SDK gives all attempts of one call.
+
+    Where an answer is lost on the way (it is on a busy machine), the SDK asks again, and a call that AWS guards by no
+    token of its own would be done twice, or fail because it was done.
+    Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+    """
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, tuple[str, list[tuple[str, str]], list[bytes]]] = OrderedDict()
+
+    def once(self, environ: Environ, start_response: Start, application: Any) -> Iterable[bytes]:
+        """The application's answer, or the one that it gave to an earlier attempt."""
+        call = environ.get("HTTP_AMZ_SDK_INVOCATION_ID") if environ["REQUEST_METHOD"] == "POST" else None
+        if call in self._known:
+            status, headers, body = self._known[call]
+            start_response(status, headers)
+            return body
+        begun: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def begin(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            begun.append((status, headers))
+            return start_response(status, headers, *more)
+
+        body = list(_complete(application(environ, begin)))
+        if call and begun and begun[-1][0].startswith("2"):
+            self._known[call] = (*begun[-1], body)
+            if len(self._known) > KEPT_ANSWERS:
+                self._known.popitem(last=False)
+        return body
 
 
 def _read_body(environ: Environ) -> None:

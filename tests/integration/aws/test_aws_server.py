@@ -56,6 +56,22 @@ def test_aws_managed_policies_exist_in_every_account(client):
         assert policy["Policy"]["PolicyName"] == "AmazonSSMManagedInstanceCore"
 
 
+def test_a_call_that_an_sdk_repeats_is_done_once(endpoint):
+    """https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html"""
+    body = b"Action=CreateVpc&CidrBlock=10.9.0.0/16&Version=2016-11-15"
+
+    def attempt(call: str) -> str:
+        headers = {"amz-sdk-invocation-id": call, "Host": "ec2.eu-central-1.amazonaws.com"}
+        request = urllib.request.Request(endpoint, body, headers)
+        with urllib.request.urlopen(request) as answer:
+            return answer.read().decode().partition("<vpcId>")[2].partition("<")[0]
+
+    first = attempt("one")
+    assert first.startswith("vpc-")
+    assert attempt("one") == first
+    assert attempt("another") != first
+
+
 def test_many_callers_at_once_are_all_answered(client):
     s3, ssm = client("s3"), client("ssm")
     s3.create_bucket(Bucket="busy", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
