@@ -87,7 +87,8 @@ def _stop_spark(run: Run) -> None:
 
     Source: https://docs.aws.amazon.com/emr-serverless/latest/APIReference/API_StopApplication.html
     """
-    identifier = run.platform.get("processing", {}).get("application_id")
+    found = run.account.platform(run.env) or {}
+    identifier = found.get("processing", {}).get("application_id")
     if not identifier:
         return
     client: Any = run.account.client("emr-serverless")

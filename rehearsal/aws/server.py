@@ -90,7 +90,7 @@ class _Answers:
 
     def once(self, environ: Environ, start_response: Start, application: Any) -> Iterable[bytes]:
         """The application's answer, or the one that it gave to an earlier attempt."""
-        call = environ.get("HTTP_AMZ_SDK_INVOCATION_ID") if environ["REQUEST_METHOD"] == "POST" else None
+        call = str(environ.get("HTTP_AMZ_SDK_INVOCATION_ID", "")) if environ["REQUEST_METHOD"] == "POST" else ""
         if call in self._known:
             status, headers, body = self._known[call]
             start_response(status, headers)

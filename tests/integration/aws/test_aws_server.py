@@ -56,20 +56,22 @@ def test_aws_managed_policies_exist_in_every_account(client):
         assert policy["Policy"]["PolicyName"] == "AmazonSSMManagedInstanceCore"
 
 
-def test_a_call_that_an_sdk_repeats_is_done_once(endpoint):
+def test_a_call_that_an_sdk_repeats_is_done_once(client):
     """https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html"""
-    body = b"Action=CreateVpc&CidrBlock=10.9.0.0/16&Version=2016-11-15"
+    ec2 = client("ec2")
+    call = "one"
 
-    def attempt(call: str) -> str:
-        headers = {"amz-sdk-invocation-id": call, "Host": "ec2.eu-central-1.amazonaws.com"}
-        request = urllib.request.Request(endpoint, body, headers)
-        with urllib.request.urlopen(request) as answer:
-            return answer.read().decode().partition("<vpcId>")[2].partition("<")[0]
+    def mark(request, **_):
+        request.headers["amz-sdk-invocation-id"] = call
 
-    first = attempt("one")
-    assert first.startswith("vpc-")
-    assert attempt("one") == first
-    assert attempt("another") != first
+    ec2.meta.events.register("before-send.ec2.CreateVpc", mark)
+    try:
+        first = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+        assert ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"] == first
+        call = "another"
+        assert ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"] != first
+    finally:
+        ec2.meta.events.unregister("before-send.ec2.CreateVpc", mark)
 
 
 def test_many_callers_at_once_are_all_answered(client):
