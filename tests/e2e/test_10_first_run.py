@@ -19,6 +19,7 @@ KILLS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", KILLS)
 def test_a_run_can_be_killed_in(stage, rehearsal):
     """Acceptance 5: what follows (the next kill, and the run below) has to start from what this leaves."""
