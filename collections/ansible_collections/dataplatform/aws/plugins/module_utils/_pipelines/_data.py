@@ -30,7 +30,7 @@ def upload(s3: t.Any, landing: tuple[str, str], bronze_at: tuple[str, str], fold
     """
     entries = _aws.pages(s3, "list_objects_v2", "Contents", Bucket=landing[0], Prefix=landing[1])
     there = {entry["Key"]: int(entry["Size"]) for entry in entries}
-    arrived = {(day, size) for day, _, size in batches(s3, *bronze_at)}
+    arrived = {(day, size) for day, _key, size in batches(s3, *bronze_at)}
     waiting = [
         path
         for path in _files(folder)
@@ -75,14 +75,14 @@ def content(folder: Path) -> str:
 
 def rows(body: bytes) -> int:
     """The records of a CSV file with a header."""
-    return max(0, sum(1 for _ in csv.reader(io.StringIO(body.decode()))) - 1)
+    return max(0, sum(1 for _row in csv.reader(io.StringIO(body.decode()))) - 1)
 
 
 def batches(s3: t.Any, bucket: str, prefix: str) -> list[tuple[str, str, int]]:
     """Ingest date, key and size of every object that a landing file became in bronze."""
     found = []
     for entry in _aws.pages(s3, "list_objects_v2", "Contents", Bucket=bucket, Prefix=f"{prefix}/ingest_date="):
-        day, _, name = entry["Key"].removeprefix(f"{prefix}/ingest_date=").partition("/")
+        day, _slash, name = entry["Key"].removeprefix(f"{prefix}/ingest_date=").partition("/")
         if name.startswith("batch-"):
             found.append((day, entry["Key"], int(entry["Size"])))
     return found
@@ -90,7 +90,7 @@ def batches(s3: t.Any, bucket: str, prefix: str) -> list[tuple[str, str, int]]:
 
 def bronze(s3: t.Any, bucket: str, prefix: str, wanted: t.Collection[str]) -> dict[str, list[int]]:
     """The rows of each such object of the days wanted, by ingest date."""
-    keys = [(day, key) for day, key, _ in batches(s3, bucket, prefix) if day in wanted]
+    keys = [(day, key) for day, key, _size in batches(s3, bucket, prefix) if day in wanted]
     counted = _aws.in_parallel(lambda item: (item[0], _object_rows(s3, bucket, item[1])), keys)
     found: dict[str, list[int]] = {day: [] for day in wanted}
     for day, count in counted:

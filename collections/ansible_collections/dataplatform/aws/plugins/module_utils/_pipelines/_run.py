@@ -165,7 +165,6 @@ def _begin(inputs: Inputs, checks: Checks, airflow: Airflow) -> _dag_run.Begun |
 
 
 def _land(inputs: Inputs) -> Outcome:
-    assert inputs.data is not None
     bronze = (inputs.platform["buckets"]["bronze"], BRONZE)
     put = _data.upload(inputs.clients["s3"], inputs.landing, bronze, inputs.data)
     if put:
@@ -175,7 +174,6 @@ def _land(inputs: Inputs) -> Outcome:
 
 def _start(inputs: Inputs, airflow: Airflow, begun: list[_dag_run.Begun]) -> Outcome:
     processing = inputs.platform["processing"]
-    assert inputs.data is not None
     places = [
         (inputs.platform["buckets"]["dags"], f"{inputs.platform['airflow']['dags_prefix']}/"),
         (processing["jobs_bucket"], f"{processing['jobs_prefix']}/"),
@@ -239,7 +237,6 @@ def _check_pipeline(inputs: Inputs, found: Found, airflow: Airflow, begun: _dag_
         found.run,
         "nifi",
     )
-    assert inputs.data is not None
     landed = _data.days(inputs.data)
     wanted = f"{len(landed)} objects, {sum(landed.values())} rows, each landing file once"
     bucket = inputs.platform["buckets"]["bronze"]
