@@ -96,7 +96,7 @@ FILES: dict[str, tuple[int, str]] = {
     # On AWS a public CA signs what balancers show, and every machine image trusts those.
     "etc/systemd/system/web-ca.service": (
         0o644,
-        "[Unit]\nDescription=Trust the CA that signs what balancers show\nBefore=ssh.service cloud-init-local.service\n"
+        "[Unit]\nDescription=Trust the CA that signs what balancers show\nBefore=ssh.service\n"
         "ConditionPathExists=!/etc/ssl/certs/rehearsal-web-ca.pem\n"
         "[Service]\nType=oneshot\nExecStart=/usr/sbin/update-ca-certificates\n"
         "[Install]\nRequiredBy=ssh.service\n",
