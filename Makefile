@@ -9,6 +9,8 @@ CACHE := $(CURDIR)/.cache
 VENV := $(CACHE)/venv
 PYTHON := $(VENV)/bin/python
 COLLECTION := collections/ansible_collections/dataplatform/aws
+# One worker has all real hosts (it mostly waits), the other one the rest: see tests/conftest.py.
+WORKERS := -n 2 --no-loadscope-reorder
 export PATH := $(VENV)/bin:$(PATH)
 export UV_CACHE_DIR := $(CACHE)/uv
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
@@ -35,12 +37,16 @@ destroy: setup ## end the rehearsal of ENV and leave nothing behind
 	$(PYTHON) runner.py --env "$(ENV)" --rehearse destroy --yes
 
 .PHONY: test
-test: setup ## the whole suite: unit, integration, terraform, molecule and the end-to-end rehearsal
-	$(PYTHON) -m pytest
+test: setup ## unit, integration, terraform, molecule and the end-to-end rehearsal
+	$(PYTHON) -m pytest $(WORKERS) -m "not slow"
+
+.PHONY: test-slow
+test-slow: setup ## a rehearsal whose pipelines are hurt while they run, and whose Airflow is upgraded
+	$(PYTHON) -m pytest -m slow
 
 .PHONY: test-fast
 test-fast: setup ## only what needs neither root nor hosts
-	$(PYTHON) -m pytest -m "not e2e and not molecule"
+	$(PYTHON) -m pytest $(WORKERS) -m "not e2e and not molecule and not slow"
 
 .PHONY: molecule
 molecule: ## a role on a real host; run it as: python -m rehearsal exec -- make molecule SCENARIO=NAME

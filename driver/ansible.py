@@ -4,6 +4,7 @@ ended."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shlex
@@ -15,6 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from rich.console import Console
 
 from driver.ansible_events import Outcome, Reader
 from driver.errors import DriverError
@@ -36,11 +39,16 @@ class Ansible:
     folder: Path
     ca_bundle: Path | None = None
 
+    def silent(self) -> Ansible:
+        """The same, showing nothing: for verbs whose output is the answer."""
+        return dataclasses.replace(self, progress=Progress(Console(quiet=True)))
+
     def run(
         self,
         playbook: str,
         variables: Mapping[str, Any] | None = None,
         tags: Sequence[str] = (),
+        skip_tags: Sequence[str] = (),
         limit: str | None = None,
         check: bool = False,
         fresh_inventory: bool = False,
@@ -59,7 +67,7 @@ class Ansible:
         private = private_folder(self.folder / f"ansible-{name}-{uuid.uuid4().hex[:8]}")
         values = write_private(self.folder / f"{private.name}.json", json.dumps(dict(variables or {})))
         log_path = private_folder(self.folder / "logs") / f"{name}.log"
-        arguments = [f"-e@{values}", *_choices(tags, limit, check)]
+        arguments = [f"-e@{values}", *_choices(tags, skip_tags, limit, check)]
         started = time.monotonic()
         try:
             with open(os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w") as log:
@@ -123,8 +131,9 @@ class Ansible:
         return {**self.processes.environment, **added}
 
 
-def _choices(tags: Sequence[str], limit: str | None, check: bool) -> list[str]:
+def _choices(tags: Sequence[str], skip_tags: Sequence[str], limit: str | None, check: bool) -> list[str]:
     arguments = [f"--tags={','.join(tags)}"] if tags else []
+    arguments += [f"--skip-tags={','.join(skip_tags)}"] if skip_tags else []
     arguments += [f"--limit={limit},localhost"] if limit else []
     return arguments + (["--check", "--diff"] if check else [])
 

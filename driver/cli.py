@@ -28,9 +28,10 @@ stages, in the order they run:
   infrastructure  terraform plan, then apply exactly that plan
   hosts           wait for the hosts that Terraform asked for
   certificates    issue, renew and revoke what cert-requests/ENV says
-  configuration   make the hosts NiFi nodes (ansible/playbooks/site.yml)
-  access          users, groups and policies in NiFi become what access.yml says
-  verification    log in as each role does, and try what must be refused
+  configuration   make the hosts NiFi and Airflow nodes (ansible/playbooks/site.yml)
+  access          users, groups and policies become what access.yml says
+  pipelines       flows, DAGs and jobs become what pipelines/ says, and nothing else is touched
+  verification    log in as each role does, try what must be refused, have data go through to gold
   evidence        the run record: .cache/runs/ENV/latest/record.html
 
 examples:
@@ -38,6 +39,7 @@ examples:
   python runner.py --env dev plan                                what would change
   python runner.py --env dev                                     apply on AWS
   python runner.py --env dev --only certificates --only access   after a merged certificate request
+  python runner.py --env dev --only pipelines                    after a merged change of a DAG, a job or a flow
   python runner.py --env dev --check                             what every stage would change
   python runner.py --env dev --only configuration --tags edge --limit i-0123456789abcdef0
   python runner.py --env prod plan --out prod.tfplan             a plan for approval …

@@ -19,7 +19,11 @@ from driver.project import Project
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 Text = Annotated[str, Field(min_length=1, max_length=64)]
 # Variables that playbooks read and no role declares.
-PLAYBOOK_VARIABLES = {"nifi_serial", "health_retries", "host_timeout_seconds", "expected_groups", "certificate_bucket"}
+PLAYBOOK_VARIABLES = {
+    "nifi_serial", "airflow_serial", "health_retries", "host_timeout_seconds", "expected_groups", "certificate_bucket",
+    "airflow_database_ca", "pipelines_dir", "flights_schedule", "deadline_minutes",
+    "verify_pipelines_data", "verify_pipelines_probe", "verify_pipelines_timeout",
+}  # fmt: skip
 
 
 class Strict(BaseModel):

@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.table import Table
 
-from driver import collection
+from driver import collection, fleets
 from driver.errors import DriverError
 from driver.run import Run
 
@@ -40,15 +40,28 @@ def users(run: Run) -> list[dict[str, Any]]:
 
 
 def nodes(run: Run) -> list[dict[str, Any]]:
-    """The NiFi instances: id, private IP, zone, and what the balancer thinks of them."""
-    nifi = run.platform["nifi"]
+    """All instances: role, id, private IP, zone, and what the balancer thinks of them, if it sends users to them."""
     try:
-        _, serving = run.account.group(nifi["asg_name"])
-        health = run.account.health(nifi["target_group_arn"])
-        found = run.account.running(serving)
+        return [node for fleet in fleets.of(run.platform) for node in _fleet(run, fleet)]
     except (BotoCoreError, ClientError) as error:
         raise DriverError(f"AWS: {error}", "look at the credentials and at the network") from None
-    return [{**node, "state": health.get(node["instance_id"], node["state"])} for node in found]
+
+
+def _fleet(run: Run, fleet: fleets.Fleet) -> list[dict[str, Any]]:
+    serving = [instance for name in fleet.groups for instance in run.account.group(name)[1]]
+    health = run.account.health(fleet.target_group_arn)
+    found = run.account.running(serving)
+    return [{"role": fleet.name, **node, "state": health.get(node["instance_id"], node["state"])} for node in found]
+
+
+def of_role(found: list[dict[str, Any]], role: str) -> list[dict[str, Any]]:
+    """Only one role's nodes."""
+    return [node for node in found if node["role"] == role]
+
+
+def hosts_line(found: list[dict[str, Any]]) -> str:
+    """``nifi i-1 (10.0.0.5), airflow i-2 (10.0.0.6)``"""
+    return ", ".join(f"{node['role']} {node['instance_id']} ({node['private_ip']})" for node in found)
 
 
 def table(entries: list[dict[str, Any]]) -> Table:

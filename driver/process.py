@@ -64,6 +64,7 @@ class Processes:
         self.interrupted = threading.Event()
         self._signals = 0
         self._deferred = 0
+        self._counting = threading.Lock()
         self._running: set[subprocess.Popen[bytes]] = set()
 
     def use(self, environment: Mapping[str, str]) -> None:
@@ -105,11 +106,13 @@ class Processes:
     @contextlib.contextmanager
     def deferred(self) -> Iterator[None]:
         """Around code that watches ``interrupted`` by itself and must not be left in the middle."""
-        self._deferred += 1
+        with self._counting:
+            self._deferred += 1
         try:
             yield
         finally:
-            self._deferred -= 1
+            with self._counting:
+                self._deferred -= 1
         self.check_interrupted()
 
     def check_interrupted(self) -> None:

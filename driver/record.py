@@ -57,6 +57,7 @@ class Record:
     checks: list[dict[str, Any]] = field(default_factory=list)
     users: list[dict[str, Any]] = field(default_factory=list)
     nodes: list[dict[str, Any]] = field(default_factory=list)
+    lake: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     failure: str | None = None
 
@@ -87,6 +88,7 @@ class Record:
             "checks": self.checks,
             "users": self.users,
             "nodes": self.nodes,
+            "lake": self.lake or None,
             "versions": self.versions,
         }
 

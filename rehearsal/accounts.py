@@ -7,7 +7,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +23,15 @@ ROLE = "OrganizationAccountAccessRole"
 class Opened:
     """An account that was opened: what the supervisor has to know of its environment.
 
-    `archive` is the NiFi archive on this machine, `archive_bucket` and `archive_key` where it belongs.
+    `archives` belong into `bucket`: key → path on this machine.
     """
 
     env: str
     account_id: str
     region: str
     domain: str
-    archive: str = ""
-    archive_bucket: str = ""
-    archive_key: str = ""
+    bucket: str = ""
+    archives: Mapping[str, str] = field(default_factory=dict)
 
 
 class Registry:
@@ -47,7 +46,7 @@ class Registry:
             noted = json.loads(self._path.read_text())
         except (OSError, ValueError):
             return {}
-        known = {field.name for field in fields(Opened)}
+        known = {one.name for one in fields(Opened)}
         return {env: Opened(**{k: v for k, v in item.items() if k in known}) for env, item in noted.items()}
 
     def add(self, opened: Opened) -> None:

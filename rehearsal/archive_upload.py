@@ -1,7 +1,8 @@
-"""Puts the NiFi archive into an environment's artifacts bucket as soon as Terraform has made that.
+"""Puts the archives that hosts install (NiFi, Airflow's wheels) into an environment's artifacts bucket as soon as
+Terraform has made that.
 
-On AWS the operator copies it there (or lets hosts fetch Apache's). It is put there once for each life of the bucket:
-a bucket that is being emptied to be deleted must stay empty.
+On AWS the operator copies them there. They are put there once for each life of the bucket: a bucket that is being
+emptied to be deleted must stay empty.
 """
 
 from __future__ import annotations
@@ -26,27 +27,29 @@ class Uploads:
         self._looked: dict[str, float] = {}
 
     def reconcile(self, opened: Opened, session: AccountSession) -> list[str]:
-        """Upload the account's archive if its bucket is there and has not had it yet; returns what was done."""
-        if not opened.archive or time.monotonic() - self._looked.get(opened.env, 0.0) < LOOK_SECONDS:
+        """Upload the account's archives if their bucket is there and has not had them yet; returns what was done."""
+        if not opened.archives or time.monotonic() - self._looked.get(opened.env, 0.0) < LOOK_SECONDS:
             return []
         self._looked[opened.env] = time.monotonic()
         s3 = session.client("s3")
         made = {bucket["Name"]: str(bucket["CreationDate"]) for bucket in s3.list_buckets()["Buckets"]}
-        born = made.get(opened.archive_bucket)
-        mark = f"{born} {opened.archive_key} {opened.archive}"
-        if born is None or self._done().get(opened.archive_bucket) == mark:
+        born = made.get(opened.bucket)
+        mark = f"{born} {json.dumps(dict(opened.archives), sort_keys=True)}"
+        if born is None or self._done().get(opened.bucket) == mark:
             return []
-        began, missing = time.monotonic(), not _there(s3, opened)
-        if missing:
-            _upload(s3, opened)
-        write_json(self._file, self._done() | {opened.archive_bucket: mark})
-        where = f"s3://{opened.archive_bucket}/{opened.archive_key}"
-        return [f"{where}: NiFi's archive uploaded in {time.monotonic() - began:.1f} s"] if missing else []
+        said = []
+        for key, path in opened.archives.items():
+            began = time.monotonic()
+            if not _there(s3, opened.bucket, key, path):
+                _upload(s3, opened.bucket, key, path)
+                said.append(f"s3://{opened.bucket}/{key}: uploaded in {time.monotonic() - began:.1f} s")
+        write_json(self._file, self._done() | {opened.bucket: mark})
+        return said
 
     def forget(self, opened: Opened) -> None:
-        """Look again whether the archive is there: at the start of each run."""
+        """Look again whether the archives are there: at the start of each run."""
         done = self._done()
-        if done.pop(opened.archive_bucket, None):
+        if done.pop(opened.bucket, None):
             write_json(self._file, done)
 
     def _done(self) -> dict[str, str]:
@@ -56,14 +59,14 @@ class Uploads:
             return {}
 
 
-def _there(s3: Any, opened: Opened) -> bool:
-    found = s3.list_objects_v2(Bucket=opened.archive_bucket, Prefix=opened.archive_key).get("Contents", [])
-    size = Path(opened.archive).stat().st_size
-    return any(item["Key"] == opened.archive_key and item["Size"] == size for item in found)
+def _there(s3: Any, bucket: str, key: str, path: str) -> bool:
+    found = s3.list_objects_v2(Bucket=bucket, Prefix=key).get("Contents", [])
+    size = Path(path).stat().st_size
+    return any(item["Key"] == key and item["Size"] == size for item in found)
 
 
-def _upload(s3: Any, opened: Opened) -> None:
+def _upload(s3: Any, bucket: str, key: str, path: str) -> None:
     from boto3.s3.transfer import TransferConfig
 
     settings = TransferConfig(multipart_threshold=PART, multipart_chunksize=PART, max_concurrency=2)
-    s3.upload_file(opened.archive, opened.archive_bucket, opened.archive_key, Config=settings)
+    s3.upload_file(path, bucket, key, Config=settings)

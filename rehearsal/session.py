@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,8 @@ from rehearsal.accounts import API, API_PORT, AccountSession, Opened, Registry, 
 from rehearsal.archive_upload import Uploads
 from rehearsal.balancer import certificates
 from rehearsal.balancer.addresses import check_free, holder
-from rehearsal.distribution import nifi
+from rehearsal.databases.reconciler import ca_path as rds_ca_path
+from rehearsal.distribution import airflow, nifi
 from rehearsal.errors import RehearsalError
 from rehearsal.hosts import image
 from rehearsal.hosts.podman import Podman
@@ -61,13 +63,14 @@ def open_account(env: str, values: Mapping[str, Any], progress: Progress) -> dic
         _make_key()
         _start_supervisor(progress)
         # all of it at the same time: account, supervisor, the hosts' image (by the supervisor) and NiFi's archive
-        archive = nifi.build(CACHE, progress)
+        with ThreadPoolExecutor() as pool:
+            wheels = pool.submit(airflow.build, CACHE, progress)
+            archive = nifi.build(CACHE, progress)
         _wait_for_account()
         opened = replace(
             opened,
-            archive=str(archive.path),
-            archive_bucket=f"dataplatform-{env}-artifacts-{suffix}",
-            archive_key=f"nifi/{archive.path.name}",
+            bucket=f"dataplatform-{env}-artifacts-{suffix}",
+            archives={f"nifi/{archive.path.name}": str(archive.path), wheels.result().key: str(wheels.result().path)},
         )
         Uploads(STATE).forget(opened)
         registry.add(opened)
@@ -82,7 +85,7 @@ def open_account(env: str, values: Mapping[str, Any], progress: Progress) -> dic
             "certificate_arn": certificate_arn,
             "hosted_zone_id": None,
             "s3_use_path_style": True,
-            "nifi_archive_url": f"s3://{opened.archive_bucket}/{opened.archive_key}",
+            "nifi_archive_url": f"s3://{opened.bucket}/nifi/{archive.path.name}",
             "nifi_archive_checksum": f"sha256:{archive.sha256}",
         },
         "backend_config": {"use_path_style": "true"},
@@ -105,6 +108,7 @@ def environment(session: AccountSession) -> dict[str, str]:
         "DATAPLATFORM_CONNECTION": "ssh",
         "DATAPLATFORM_SSH_USER": "admin",
         "DATAPLATFORM_SSH_KEY": str(KEY),
+        "DATAPLATFORM_RDS_CA_BUNDLE": str(rds_ca_path(STATE)),
     }
     if any(name.lower() in ("http_proxy", "all_proxy") for name in os.environ):
         # the machine's proxy cannot reach what is on the machine
@@ -116,13 +120,15 @@ def environment(session: AccountSession) -> dict[str, str]:
 
 
 def status() -> dict[str, Any]:
-    """What runs: {"supervisor", "account", "environments", "image", "networks", "hosts", "balancer", "processes",
-    "problems", "memory_mib"}. Process ids are None, and "account" is "" , where nothing runs."""
+    """What runs: {"supervisor", "account", "environments", "image", "networks", "hosts", "databases", "jobs", "spark",
+    "balancer", "processes", "problems", "memory_mib"}. Where nothing runs, process ids are None, "account" is ""."""
     supervisor, account = supervisor_child(), account_child()
     beat = heartbeat() if supervisor.pid else {}
     known: dict[str, Any] = balancer.status(STATE)
     children = {child.name: child.pid for child in (account, gateway_child(), Child("dnsmasq", STATE))}
     hosts = dict(beat.get("hosts", {}))
+    databases, jobs = beat.get("databases", {}), beat.get("jobs", {})
+    held = [one["pid"] for one in (*databases.values(), *jobs.values()) if one["pid"]]
     age = time.time() - beat["time"] if beat else None
     return {
         "supervisor": {"pid": supervisor.pid, "beat_seconds": age, "log": str(supervisor.log)},
@@ -131,10 +137,13 @@ def status() -> dict[str, Any]:
         "image": {"name": image.name(), "state": beat.get("image", "unknown")},
         "networks": beat.get("networks", []),
         "hosts": hosts,
+        "databases": databases,
+        "jobs": jobs,
+        "spark": beat.get("spark", "unknown"),
         "balancer": known,
         "processes": children,
         "problems": beat.get("problems", {}),
-        "memory_mib": used_mib([supervisor.pid, *children.values(), known["pid"]], hosts.values()),
+        "memory_mib": used_mib([supervisor.pid, *children.values(), known["pid"]], [*hosts.values(), *held]),
     }
 
 

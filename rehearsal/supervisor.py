@@ -1,4 +1,4 @@
-"""The process behind a rehearsal: keeps hosts, networks, names, gateways and balancer as the accounts say.
+"""The process behind a rehearsal: keeps hosts, databases, networks, names, gateways, balancer, jobs as accounts say.
 
     python -m rehearsal supervise
 
@@ -27,12 +27,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rehearsal import balancer
 from rehearsal.accounts import AccountSession, Opened, Registry, answering
 from rehearsal.archive_upload import Uploads
+from rehearsal.background import Build
+from rehearsal.databases.reconciler import Databases
 from rehearsal.errors import RehearsalError
 from rehearsal.hosts import image, names, observer, probe
 from rehearsal.hosts.model import Snapshot
 from rehearsal.hosts.podman import Podman
 from rehearsal.hosts.reconciler import Hosts
-from rehearsal.paths import CHECKOUT, STATE
+from rehearsal.jobs.reconciler import Jobs
+from rehearsal.paths import CACHE, CHECKOUT, STATE
 from rehearsal.processes import Child, write_json
 
 PERIOD = 1.0
@@ -41,7 +44,6 @@ QUIET_SECONDS = 60.0
 """Without anything done for so long, the accounts are looked at less often: that costs a tenth of a core."""
 SILENCE_SECONDS = 20.0
 """How long the account's API may take to start, or to answer a long request, before that is worth a word."""
-IMAGE_RETRY_SECONDS = 30.0
 HEARTBEAT = "heartbeat.json"
 log = logging.getLogger("rehearsal")
 
@@ -66,33 +68,6 @@ def gateway_child(folder: Path = STATE) -> Child:
     return Child("gateway", folder)
 
 
-class ImageBuild:
-    """The hosts' image, built beside everything else; hosts start when it is there."""
-
-    def __init__(self, podman: Podman) -> None:
-        self._podman = podman
-        self._thread: threading.Thread | None = None
-        self._again = 0.0
-        self.state = "unknown"
-
-    def reconcile(self) -> None:
-        """Start a build unless the image is there or being built; a failed one is tried again after a while."""
-        if self.state == "ready" or (self._thread and self._thread.is_alive()) or time.monotonic() < self._again:
-            return
-        self.state = "building"
-        self._thread = threading.Thread(target=self._build, name="image", daemon=True)
-        self._thread.start()
-
-    def _build(self) -> None:
-        try:
-            image.build(self._podman, log.info)
-            self.state = "ready"
-        except Exception as problem:
-            self._again = time.monotonic() + IMAGE_RETRY_SECONDS
-            self.state = f"failed: {problem}"
-            log.error("%s", problem)
-
-
 class Supervisor:
     """The loop and what it remembers between rounds."""
 
@@ -101,9 +76,12 @@ class Supervisor:
         self._registry = Registry(folder)
         self._podman = Podman()
         self._hosts = Hosts(self._podman, folder, public_key)
+        self._databases = Databases(self._podman, folder)
         self._names = names.Names(folder)
+        self._jobs = Jobs(self._podman, folder, CACHE)
         self._uploads = Uploads(folder)
-        self._image = ImageBuild(self._podman)
+        # hosts start when it is there
+        self._image = Build("image", lambda: image.build(self._podman, log.info))
         self._account = account_child(folder)
         self._gateway = gateway_child(folder)
         self._sessions: dict[str, AccountSession] = {}
@@ -130,6 +108,10 @@ class Supervisor:
             self._say(self._hosts.reconcile(snapshots, self._sessions, complete))
             if self._hosts.problems:
                 raise RehearsalError("\n".join(self._hosts.problems))
+        with self._part("databases"):
+            self._say(self._databases.reconcile(snapshots, self._sessions, self._hosts.vpcs, complete))
+            if self._databases.problems:
+                raise RehearsalError("\n".join(self._databases.problems))
         if complete:
             # with half of the accounts known, the others' hosts would lose their names and credentials
             self._follow_vpcs(opened, snapshots)
@@ -174,7 +156,7 @@ class Supervisor:
             self._say(["gateways: started"])
 
     def _follow_accounts(self, opened: dict[str, Opened], snapshots: dict[str, Snapshot]) -> None:
-        """What needs every account: load balancers, archives, probes."""
+        """What needs every account: load balancers, archives, probes, job runs."""
         for one in opened.values():
             session = self._sessions[one.account_id]
             with self._part(f"archive {one.env}"):
@@ -186,6 +168,11 @@ class Supervisor:
             self._say(f"balancer: {text}" for text in changes.done)
             if changes.problems:
                 raise RehearsalError("\n".join(changes.problems))
+        with self._part("jobs"):
+            sessions = {one.account_id: self._sessions[one.account_id] for one in opened.values()}
+            self._say(self._jobs.reconcile(sessions))
+            if self._jobs.problems:
+                raise RehearsalError("\n".join(self._jobs.problems))
 
     @contextmanager
     def _part(self, name: str) -> Iterator[None]:
@@ -220,6 +207,9 @@ class Supervisor:
                     for one in self._hosts.networks
                 ],
                 "hosts": self._hosts.running,
+                "databases": self._databases.status,
+                "jobs": self._jobs.status,
+                "spark": self._jobs.build.state,
                 "problems": self._problems,
             },
         )

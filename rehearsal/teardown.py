@@ -67,6 +67,8 @@ def _containers(podman: Podman) -> None:
         podman("network", "rm", "--force", name, check=False)
     for bridge in networks.values():
         network.remove_link(bridge)
+    # what databases kept
+    podman("volume", "rm", "--all", "--force", check=False)
     _kill(ids)
     _remove_cgroups(ids)
 

@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.pki import Authority
 
 ROOT = Path(__file__).resolve().parent.parent
+# What needs the machine's one rehearsal, or its network as it is: root, and one at a time.
+HOSTS = ("tests/e2e/", "tests/integration/hosts/", "tests/molecule/", "tests/unit/balancer/test_balancer_addresses.py")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With several workers (`make test`) one has all that needs hosts, from the start, since it mostly waits; the
+    others share the rest by file.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class HostsTogether(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "hosts" if nodeid.startswith(HOSTS) else nodeid.split("::")[0]
+
+    return HostsTogether(config, log)
 
 
 @pytest.hookimpl(trylast=True)  # after the folders' own conftest files have set their marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Hosts need root. Slow, shared things come last, so that a small mistake shows first."""
-    order = {"molecule": 1, "e2e": 2}
-    items.sort(key=lambda item: max((order.get(mark.name, 0) for mark in item.iter_markers()), default=0))
+    """With one worker slow, shared things come last, so that a small mistake shows first. Hosts need root."""
+    items.sort(key=lambda item: item.nodeid.startswith(HOSTS), reverse="PYTEST_XDIST_WORKER" in os.environ)
     if os.geteuid() == 0:
         return
     skip = pytest.mark.skip(reason="real hosts need root")

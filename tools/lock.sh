@@ -2,8 +2,12 @@
 # Resolves requirements/*.in into hash-locked files without index addresses.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-for name in runtime dev checkov; do
-  UV_PYTHON_DOWNLOADS=never .cache/venv/bin/uv pip compile -q --python .cache/venv/bin/python --python-version 3.12 \
-    --universal --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+# name, and the oldest Python that installs it: hosts have Debian 13's
+for pair in runtime:3.12 dev:3.12 checkov:3.12 spark:3.12 flights:3.12 airflow:3.13; do
+  name="${pair%:*}"
+  options=()
+  [ "$name" = flights ] && options=(--no-deps) # only its files are used
+  UV_PYTHON_DOWNLOADS=never .cache/venv/bin/uv pip compile -q --python .cache/venv/bin/python --python-version "${pair#*:}" \
+    --universal --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" "${options[@]}" \
     "requirements/$name.in" -o "requirements/$name.txt"
 done

@@ -1,4 +1,4 @@
-"""Stage 7: users, groups and policies in NiFi become what access.yml and the requests say, removals included."""
+"""Stage 7: users, groups and policies become what access.yml and the requests say, removals included."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stage 9: the record of the run."""
+"""Stage 10: the record of the run."""
 
 from __future__ import annotations
 

@@ -4,44 +4,57 @@ from __future__ import annotations
 
 import time
 
-from driver import ansible
+from driver import ansible, fleets, people
 from driver.errors import DriverError
 from driver.run import Run, Stage
 
-PATIENCE = 900.0  # seconds until an Auto Scaling group has its instances
+PATIENCE = 900.0  # seconds until the Auto Scaling groups have their instances
 LOOK = 2.0
 
 
 def run(run: Run, stage: Stage) -> None:
-    ids = _wait_for_group(run)
-    outcome = run.ansible.run("wait-for-hosts.yml", fresh_inventory=True)
+    found = fleets.of(run.platform)
+    serving = _wait_for_groups(run, found)
+    outcome = run.ansible.run(
+        "wait-for-hosts.yml", {"expected_groups": [fleet.name for fleet in found]}, fresh_inventory=True
+    )
     if not outcome.ok:
         raise ansible.failed("wait-for-hosts.yml", outcome, f"{run.folder}/logs/wait-for-hosts.log")
-    run.record.nodes = run.account.running(ids)
-    stage.detail = ", ".join(f"{node['instance_id']} ({node['private_ip']})" for node in run.record.nodes)
+    run.record.nodes = [
+        {"role": fleet.name, **node} for fleet in found for node in run.account.running(serving[fleet.name])
+    ]
+    stage.detail = people.hosts_line(run.record.nodes)
 
 
-def _wait_for_group(run: Run) -> list[str]:
-    """The instances of the NiFi group, once all it wants are in service.
+def _wait_for_groups(run: Run, wanted: list[fleets.Fleet]) -> dict[str, list[str]]:
+    """The instances of each fleet, once every Auto Scaling group has in service all that it wants.
 
-    :raises DriverError: it wants none, or does not get them in time
+    :raises DriverError: a group wants none, or does not get them in time
     """
-    name = run.platform["nifi"]["asg_name"]
     deadline = time.monotonic() + PATIENCE
     while True:
-        desired, serving = run.account.group(name)
-        if desired and len(serving) >= desired:
-            return serving
-        if not desired:
-            raise DriverError(
-                f"the Auto Scaling group {name} wants no hosts",
-                "set nifi.desired in sizing.auto.tfvars, then run again",
-            )
+        seen = {name: run.account.group(name) for fleet in wanted for name in fleet.groups}
+        short = _short(seen, wanted)
+        if not short:
+            return {fleet.name: [i for name in fleet.groups for i in seen[name][1]] for fleet in wanted}
+        shown = ", ".join(f"{name} has {len(seen[name][1])} of {seen[name][0]}" for name in short)
         if time.monotonic() > deadline:
             raise DriverError(
-                f"the Auto Scaling group {name} has {len(serving)} of {desired} hosts after {PATIENCE:.0f} s",
-                f"see why: aws autoscaling describe-scaling-activities --auto-scaling-group-name {name}",
+                f"Auto Scaling groups lack hosts after {PATIENCE:.0f} s: {shown}",
+                f"see why: aws autoscaling describe-scaling-activities --auto-scaling-group-name {short[0]}",
             )
-        run.progress.note(f"{len(serving)} of {desired} hosts in service")
+        run.progress.note(f"hosts in service: {shown}")
         run.processes.check_interrupted()
         time.sleep(LOOK)
+
+
+def _short(seen: dict[str, tuple[int, list[str]]], wanted: list[fleets.Fleet]) -> list[str]:
+    """The groups that have fewer hosts than they want. :raises DriverError: one wants none"""
+    for fleet in wanted:
+        for name in fleet.groups:
+            if not seen[name][0]:
+                raise DriverError(
+                    f"the Auto Scaling group {name} wants no hosts",
+                    f"set the desired capacity of {fleet.name} in sizing.auto.tfvars, then run again",
+                )
+    return [name for name, (desired, serving) in seen.items() if len(serving) < desired]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from driver import approval, plans, state
+from driver import approval, fleets, plans, state
 from driver.errors import Refused
 from driver.heartbeat import now
 from driver.project import write_private
@@ -48,6 +48,8 @@ def run(run: Run, stage: Stage) -> None:
     run.record.versions.update(provider_versions(terraform.module))
     run.forget_platform()
     run.record.facts["url"] = run.platform["urls"]["nifi"]
+    if fleets.has_airflow(run.platform):
+        run.record.facts["airflow_url"] = run.platform["urls"]["airflow"]
     stage.detail = outcome.done()
 
 

@@ -33,7 +33,9 @@ VERBS = {
         certificates.run, "list | export USER --to DIR | apply", exclusive=False, recorded=False, quiet=True
     ),
     "who-can": Verb(who_can.run, "what a user may do, and by which rule", exclusive=False, recorded=False, quiet=True),
-    "status": Verb(status.run, "address, nodes and users", exclusive=False, recorded=False, quiet=True),
+    "status": Verb(
+        status.run, "addresses, nodes, health, the lake, users", exclusive=False, recorded=False, quiet=True
+    ),
     "destroy": Verb(destroy.run, "remove everything that Terraform built"),
     "environment": Verb(
         environment.run,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from driver import conduct, people
+from driver import conduct, fleets, lake, people
 from driver.errors import CHANGES, DONE
 from driver.run import Run
 from driver.stages import STAGES, evidence
@@ -30,8 +30,13 @@ def summary(run: Run) -> None:
         progress.line(f"{run.env}: nothing was changed (--check)", "bold")
         return
     what = f"done: {', '.join(options.only)}" if options.only else "is as declared and verified"
-    progress.line(f"{run.env} {what}: {run.platform['urls']['nifi']}", "bold green")
+    urls = run.platform["urls"]
+    progress.line(f"{run.env} {what}: {urls['nifi']}", "bold green")
+    if fleets.has_airflow(run.platform):
+        progress.line(f"Airflow:     {urls['airflow']}", "bold green")
     progress.line("")
+    if run.record.lake:
+        show_lake(run)
     progress.show(people.table(run.record.users))
     progress.line("")
     if run.record.users:
@@ -39,3 +44,15 @@ def summary(run: Run) -> None:
         progress.line(f"To log in:   {options.command} certificates export {user} --to DIR")
         progress.line(f"             and import DIR/{user}.p12 into the browser; the command says how")
     progress.line(f"Rights:      {options.command} who-can USER")
+
+
+def show_lake(run: Run) -> None:
+    """Counts by layer, and how gold compares with what was computed independently."""
+    found = run.record.lake
+    run.progress.show(lake.table(found))
+    run.progress.line(f"last run: {lake.last_run(found)}")
+    checksum = found.get("checksum")
+    if checksum:
+        equal = "equals" if checksum["observed"] == checksum["expected"] else "DIFFERS FROM"
+        run.progress.line(f"gold:     {checksum['observed']} {equal} the independent {checksum['expected']}")
+    run.progress.line("")

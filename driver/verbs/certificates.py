@@ -6,7 +6,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from driver import ansible, conduct, people
+from driver import ansible, conduct, fleets, people
 from driver.errors import DONE, DriverError
 from driver.run import Run
 from driver.verbs import apply
@@ -88,3 +88,5 @@ def _explain(run: Run, user: str, folder: Path) -> None:
     if ca.exists():
         run.progress.line(TRUST.format(**names))
     run.progress.line(f"\nThen open {names['url']}")
+    if fleets.has_airflow(run.platform):
+        run.progress.line(f"       or {run.platform['urls']['airflow']}")

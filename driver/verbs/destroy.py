@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from typing import Any
 
 from driver import approval, conduct, state
-from driver.errors import DONE
+from driver.errors import DONE, DriverError
 from driver.run import Run
 from driver.stages import preflight
 from driver.stages.infrastructure import holding
 from driver.terraform_events import Outcome
+
+PATIENCE = 300.0  # seconds until a Spark application has stopped
+LOOK = 2.0
+WORKING = ["SUBMITTED", "PENDING", "SCHEDULED", "RUNNING"]
+ENDED = ("CREATED", "STOPPED", "TERMINATED")
 
 
 def run(run: Run) -> int:
@@ -53,6 +60,7 @@ def _destroy(run: Run) -> None:
             _approve(run, outcome)
             run.progress.expect(sum(outcome.changes.values()))
             secrets = _remove_secrets(run)
+            _stop_spark(run)
             terraform.apply(plan)
         finally:
             plan.unlink(missing_ok=True)
@@ -72,6 +80,35 @@ def _approve(run: Run, outcome: Outcome) -> None:
         lines,
         f"{run.options.command} destroy --yes",
     )
+
+
+def _stop_spark(run: Run) -> None:
+    """EMR Serverless deletes an application only when it is stopped, and stops one only when no job runs.
+
+    Source: https://docs.aws.amazon.com/emr-serverless/latest/APIReference/API_StopApplication.html
+    """
+    found = run.account.platform(run.env) or {}
+    identifier = found.get("processing", {}).get("application_id")
+    if not identifier:
+        return
+    client: Any = run.account.client("emr-serverless")
+    try:
+        for page in client.get_paginator("list_job_runs").paginate(applicationId=identifier, states=WORKING):
+            for job in page["jobRuns"]:
+                client.cancel_job_run(applicationId=identifier, jobRunId=job["id"])
+        deadline = time.monotonic() + PATIENCE
+        while client.get_application(applicationId=identifier)["application"]["state"] not in ENDED:
+            if time.monotonic() > deadline:
+                raise DriverError(
+                    f"the Spark application {identifier} did not stop within {PATIENCE:.0f} s",
+                    f"see why: aws emr-serverless list-job-runs --application-id {identifier}",
+                )
+            with contextlib.suppress(client.exceptions.ValidationException):  # a job that is being cancelled still runs
+                client.stop_application(applicationId=identifier)
+            run.processes.check_interrupted()
+            time.sleep(LOOK)
+    except client.exceptions.ResourceNotFoundException:
+        return
 
 
 def _remove_secrets(run: Run) -> int:

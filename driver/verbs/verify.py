@@ -6,6 +6,7 @@ from driver import conduct
 from driver.errors import DONE
 from driver.run import Run
 from driver.stages import STAGES, evidence
+from driver.verbs import apply
 
 
 def run(run: Run) -> int:
@@ -14,4 +15,6 @@ def run(run: Run) -> int:
         STAGES["verification"](run, stage)
     with run.stage("evidence") as stage:
         evidence.run(run, stage)
+    if run.record.lake:
+        apply.show_lake(run)
     return DONE

@@ -66,10 +66,9 @@ def lines(declared: environment.Environment, found: dict[str, Any]) -> list[str]
     shown.append(
         f"rule {found['rule']['number']} of access.yml matches ({match}): role {found['role']}: {found['description']}"
     )
-    shown.append("NiFi:")
+    shown.append("NiFi:" if found["nifi"] else "NiFi: nothing")
     shown += [f"  {'/'.join(policy['actions']):<11} {policy['resource']}" for policy in found["nifi"]]
-    if found["airflow"]:
-        shown.append(f"Airflow: {', '.join(found['airflow'])}")
+    shown.append(f"Airflow: {', '.join(found['airflow']) or 'nothing'}")
     certificate = found.get("certificate")
     if certificate:
         shown.append(f"certificate: serial {certificate['serial']}, until {certificate['expires']}")

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from importlib import import_module
 
-SERVICES = ("iam", "ssm", "s3", "ec2", "vpc", "security_groups", "acmpca", "trust_stores", "elbv2", "autoscaling")
+SERVICES = (
+    "iam",
+    "ssm",
+    "s3",
+    "ec2",
+    "vpc",
+    "security_groups",
+    "acmpca",
+    "trust_stores",
+    "elbv2",
+    "autoscaling",
+    "rds",
+    "emr_serverless",
+)
 
 
 def apply() -> None:

@@ -55,7 +55,9 @@ def fetch(folders: Sequence[Folder], target: Path, repository: Path, progress: C
     One Maven run with a module per folder, so that they download side by side. Raises MavenError.
     """
     if shutil.which("mvn") is None:
-        raise MavenError("mvn is not on the PATH: NiFi is assembled from Maven artifacts; install maven (make setup)")
+        raise MavenError(
+            "mvn is not on the PATH: NiFi and Spark's jars come as Maven artifacts; install maven (make setup)"
+        )
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     modules = "".join(f"<module>{folder.name}</module>" for folder in folders)
@@ -74,10 +76,10 @@ def fetch(folders: Sequence[Folder], target: Path, repository: Path, progress: C
             tail.append(line.rstrip())
     if process.returncode != 0:
         raise MavenError(
-            f"mvn could not bring NiFi's artifacts (exit {process.returncode}); check that Maven reaches a repository "
+            f"mvn could not bring the artifacts (exit {process.returncode}); check that Maven reaches a repository "
             f"(its settings.xml). It said:\n" + "\n".join(tail)
         )
-    progress("NiFi's Maven artifacts are here")
+    progress("the Maven artifacts are here")
 
 
 def _pom(name: str, body: str) -> str:

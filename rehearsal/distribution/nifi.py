@@ -18,9 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rehearsal.distribution import archive, maven
+from rehearsal.distribution import archive, lock, maven
 from rehearsal.distribution.maven import Artifact, Folder
-from rehearsal.errors import RehearsalError
 
 VERSION = "2.3.0"
 GROUP = "org.apache.nifi"
@@ -29,6 +28,9 @@ HERE = Path(__file__).parent
 FILES = HERE / "files"
 LOCK = HERE / "artifacts.sha256"
 """SHA-256 of every artifact that goes into the archive, in the format of sha256sum."""
+
+CODE = ("archive.py", "lock.py", "maven.py", "nifi.py")
+"""What of this folder makes the archive."""
 
 LIBRARIES = [
     "nifi-runtime",
@@ -51,6 +53,7 @@ NARS = [
     "nifi-record-serialization-services-nar",
     "nifi-ssl-context-service-nar",
     "nifi-py4j-nar",
+    "nifi-http-context-map-nar",
 ]
 PYTHON = ["nifi-python-framework", "nifi-python-extension-api"]
 LOGGING = [
@@ -81,10 +84,6 @@ FOLDERS = [
 ]
 
 
-class DistributionError(RehearsalError):
-    """The archive cannot be made; the text names what is wrong and the fix."""
-
-
 @dataclass(frozen=True)
 class Archive:
     """The archive's path and its SHA-256 in lower-case hex."""
@@ -97,7 +96,7 @@ def build(cache: Path, progress: Callable[[str], None] = print) -> Archive:
     """The archive `nifi-2.3.0-bin.zip`, made below `cache` unless the same content is there already.
 
     `cache` is the checkout's .cache folder: the archive lands in nifi/, Maven's repository in maven/.
-    Raises DistributionError or maven.MavenError.
+    Raises lock.DistributionError or maven.MavenError.
     """
     folder = cache / "nifi" / _content_key()[:16]
     path = folder / f"{ROOT}-bin.zip"
@@ -109,7 +108,7 @@ def build(cache: Path, progress: Callable[[str], None] = print) -> Archive:
         progress(f"assembling NiFi {VERSION} from its Maven artifacts (once)")
         parts = cache / "nifi" / "parts"
         maven.fetch(FOLDERS, parts, cache / "maven", progress)
-        _check_lock(parts)
+        lock.check(LOCK, lock.fetched(parts), cache / "maven", "rehearsal.distribution.nifi")
         for leftover in (child for child in (cache / "nifi").iterdir() if child.is_dir() and child != parts):
             shutil.rmtree(leftover)  # an archive of other content
         folder.mkdir()
@@ -126,7 +125,7 @@ def build(cache: Path, progress: Callable[[str], None] = print) -> Archive:
 def _content_key() -> str:
     """Hash over everything the archive is made from: the locked artifacts, our files, this code."""
     digest = hashlib.sha256()
-    sources = [LOCK, *HERE.glob("*.py"), *(path for path in FILES.rglob("*") if path.is_file())]
+    sources = [LOCK, *(HERE / name for name in CODE), *(path for path in FILES.rglob("*") if path.is_file())]
     for source in sorted(sources):
         digest.update(source.relative_to(HERE).as_posix().encode() + b"\0")
         digest.update(source.read_bytes() + b"\0")
@@ -136,33 +135,9 @@ def _content_key() -> str:
 @contextmanager
 def _exclusive(path: Path) -> Iterator[None]:
     """One builder at a time: two would empty each other's folders."""
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with path.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
         yield
-
-
-def _fetched(parts: Path) -> list[Path]:
-    return sorted(parts.glob("*/files/*"), key=lambda path: (path.name, path.parent.parent.name))
-
-
-def _check_lock(parts: Path) -> None:
-    """Refuse artifacts that are not the locked ones."""
-    lines = (line.split("  ", 1) for line in LOCK.read_text().splitlines())
-    locked = {name: digest for digest, name in lines}
-    fetched = _fetched(parts)
-    wrong = {path.name for path in fetched if archive.sha256(path) != locked.get(path.name)}
-    wrong |= locked.keys() - {path.name for path in fetched}
-    if wrong:
-        raise DistributionError(
-            f"{LOCK}: the artifacts Maven brought are not the locked ones: {', '.join(sorted(wrong)[:5])}. Delete "
-            f"{parts.parent.parent / 'maven'} and try again; if the change is meant, look at it and run "
-            "python -m rehearsal.distribution.nifi --lock"
-        )
-
-
-def _write_lock(parts: Path) -> None:
-    lines = {path.name: f"{archive.sha256(path)}  {path.name}" for path in _fetched(parts)}
-    LOCK.write_text("\n".join(lines[name] for name in sorted(lines)) + "\n")
 
 
 def _assemble(parts: Path, target: Path) -> None:
@@ -212,7 +187,7 @@ def main() -> int:
         os.makedirs(cache / "nifi", exist_ok=True)
         with _exclusive(cache / "nifi" / "lock"):
             maven.fetch(FOLDERS, cache / "nifi" / "parts", cache / "maven", print)
-            _write_lock(cache / "nifi" / "parts")
+            lock.write(LOCK, lock.fetched(cache / "nifi" / "parts"))
         return 0
     made = build(cache)
     print(made.path, made.sha256)

@@ -26,12 +26,16 @@ class Running:
 
 
 class Containers:
-    """The hosts' containers. `folder` keeps a small folder for each, `public_key` is the line that may log in."""
+    """The hosts' containers.
 
-    def __init__(self, podman: Podman, folder: Path, public_key: str) -> None:
+    `folder` keeps a small folder for each, `public_key` is the line that may log in, and hosts trust `web_ca`.
+    """
+
+    def __init__(self, podman: Podman, folder: Path, public_key: str, web_ca: str) -> None:
         self._podman = podman
         self._folder = folder
         self._public_key = public_key
+        self._web_ca = web_ca
 
     def all(self) -> dict[str, Running]:
         """Instance id → container."""
@@ -59,7 +63,7 @@ class Containers:
             *("--volume", f"{folder / 'resolv.conf'}:/etc/resolv.conf"),
             image.name(),
         )
-        files = host_files(instance, vpc, user_data, self._public_key)
+        files = host_files(instance, vpc, user_data, self._public_key, self._web_ca)
         self._podman("cp", "-", f"{instance.container}:/", input_bytes=image.archive(files))
 
     def start(self, instance: Instance, vpc: Vpc, script: str) -> Identity:
@@ -70,7 +74,7 @@ class Containers:
         self._podman("init", instance.container)
         described = self._podman.json("inspect", "--format", "{{json .State}}", instance.container)
         pid = int(described["Pid"])
-        network.attach(instance.instance_id, pid, vpc, instance.address)
+        network.attach(instance.instance_id, pid, vpc, instance.address, instance.mac)
         firewall.apply(pid, script)
         self._podman("start", instance.container)
         found = Identity.of(pid)
@@ -94,8 +98,13 @@ class Containers:
             folder.rmdir()
 
 
-def host_files(instance: Instance, vpc: Vpc, user_data: str, public_key: str) -> dict[str, tuple[int, bytes]]:
-    """What differs from host to host: path → (mode, content). `user_data` is base64, as EC2 keeps it."""
+def host_files(
+    instance: Instance, vpc: Vpc, user_data: str, public_key: str, web_ca: str
+) -> dict[str, tuple[int, bytes]]:
+    """What differs from host to host: path → (mode, content).
+
+    `user_data` is base64, as EC2 keeps it; `web_ca` the PEM of the CA that signs what balancers show.
+    """
     api = f"http://{vpc.gateway}:{API_PORT}"
     name = instance.name or instance.instance_id
     metadata = {"instance-id": instance.instance_id, "local-hostname": name}
@@ -104,6 +113,7 @@ def host_files(instance: Instance, vpc: Vpc, user_data: str, public_key: str) ->
         "etc/systemd/system.conf.d/10-account.conf": f"[Manager]\nDefaultEnvironment=AWS_ENDPOINT_URL={api}\n",
         "etc/ssh/sshd_config.d/20-account.conf": f"SetEnv AWS_ENDPOINT_URL={api}\n",
         "etc/ssh/authorized_keys.d/admin": public_key.strip() + "\n",
+        "usr/local/share/ca-certificates/rehearsal-web-ca.crt": web_ca,
         "etc/hosts": f"127.0.0.1 localhost\n{instance.address} {name} {name.split('.')[0]}\n",
         "etc/apt/apt.conf.d/80-proxy": f'Acquire::http::Proxy "http://{vpc.gateway}:{firewall.PROXY_PORT}";\n',
         "var/lib/cloud/seed/nocloud/meta-data": json.dumps(metadata) + "\n",

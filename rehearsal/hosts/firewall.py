@@ -17,7 +17,7 @@ from ipaddress import IPv4Network, collapse_addresses, ip_network
 
 from rehearsal.accounts import API_PORT
 from rehearsal.hosts import network
-from rehearsal.hosts.model import Group, Instance, Rule, Snapshot, Vpc
+from rehearsal.hosts.model import Group, Member, Rule, Snapshot, Vpc
 
 METADATA_PORT = 8169
 PROXY_PORT = 8180
@@ -25,9 +25,9 @@ EVERYWHERE = IPv4Network("0.0.0.0/0")
 PROTOCOLS = {"6": "tcp", "17": "udp", "1": "icmp"}
 
 
-def render(instance: Instance, vpc: Vpc, snapshot: Snapshot, free: bool = False) -> str:
-    """The nftables script for an instance; `free`: outbound everything is allowed, whatever its groups say."""
-    groups = [snapshot.groups[one] for one in instance.groups if one in snapshot.groups]
+def render(member: Member, vpc: Vpc, snapshot: Snapshot, free: bool = False) -> str:
+    """The nftables script for an instance or database; `free`: outbound all is allowed, whatever its groups say."""
+    groups = [snapshot.groups[one] for one in member.groups if one in snapshot.groups]
     gateway = vpc.gateway
     ingress = _lines((rule for group in groups for rule in group.ingress), "saddr", snapshot)
     egress = _lines((rule for group in groups for rule in group.egress), "daddr", snapshot)

@@ -44,24 +44,33 @@ BAKED = [
     "acl",
     "chrony",
     "haproxy",
+    "libpq5",
     "logrotate",
     "nftables",
     "openjdk-21-jre-headless",
     "openssl",
+    "postgresql",
+    "postgresql-client",
     "python3-boto3",
     "python3-cryptography",
     "python3-lxml",
+    "python3-pip",
+    "python3-psycopg2",
+    "python3-venv",
     "unzip",
 ]
-"""What the roles install."""
+"""What the roles install, and PostgreSQL for the databases that stand behind RDS."""
 HOOKS = [
     # update-alternatives of the JRE fails without the folder of the pages that are left out
     ("essential", 'mkdir -p "$1/usr/share/man/man1"'),
+    # a database has its own data folder: no cluster that comes with the package
+    ("essential", 'mkdir -p "$1/etc/postgresql-common/createcluster.d"'),
+    ("essential", 'echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.d/none.conf"'),
     ("customize", 'chroot "$1" useradd --create-home --shell /bin/bash --groups sudo admin'),
     ("customize", 'rm -f "$1"/etc/ssh/ssh_host_* "$1/etc/machine-id"; echo uninitialized > "$1/etc/machine-id"'),
-    ("customize", 'chroot "$1" systemctl --quiet enable host-keys.service'),
+    ("customize", 'chroot "$1" systemctl --quiet enable host-keys.service web-ca.service'),
     # installed for the roles, which start them
-    ("customize", 'chroot "$1" systemctl --quiet disable haproxy.service chrony.service'),
+    ("customize", 'chroot "$1" systemctl --quiet disable haproxy.service chrony.service postgresql.service'),
     (
         "customize",
         'chroot "$1" systemctl --quiet mask systemd-networkd-wait-online.service getty@tty1.service'
@@ -82,6 +91,14 @@ FILES: dict[str, tuple[int, str]] = {
         "ConditionPathExists=!/etc/ssh/ssh_host_ed25519_key\n"
         "[Service]\nType=oneshot\n"
         "ExecStart=/usr/bin/ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key\n"
+        "[Install]\nRequiredBy=ssh.service\n",
+    ),
+    # On AWS a public CA signs what balancers show, and every machine image trusts those.
+    "etc/systemd/system/web-ca.service": (
+        0o644,
+        "[Unit]\nDescription=Trust the CA that signs what balancers show\nBefore=ssh.service\n"
+        "ConditionPathExists=!/etc/ssl/certs/rehearsal-web-ca.pem\n"
+        "[Service]\nType=oneshot\nExecStart=/usr/sbin/update-ca-certificates\n"
         "[Install]\nRequiredBy=ssh.service\n",
     ),
     # Address, name, SSH and users are settled when the container is made; cloud-init does the rest.

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
+from typing import Protocol
+
+from rehearsal.databases.model import Database
 
 PREFIX = "rehearsal-"
 """Of the containers' names."""
@@ -31,6 +34,14 @@ class Group:
     group_id: str
     ingress: tuple[Rule, ...] = ()
     egress: tuple[Rule, ...] = ()
+
+
+class Member(Protocol):
+    """What has an address in a VPC and is in security groups: an instance, a database."""
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Ids of its security groups."""
 
 
 @dataclass(frozen=True)
@@ -107,3 +118,4 @@ class Snapshot:
     members: Mapping[str, frozenset[str]] = field(default_factory=dict)
     endpoints: frozenset[str] = frozenset()
     balancers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    databases: tuple[Database, ...] = ()

@@ -18,7 +18,7 @@ SERVICES = ("nifi", "airflow", "ingest")
 
 
 def records(snapshots: Iterable[Snapshot], opened: Mapping[str, Opened]) -> list[str]:
-    """Lines of a hosts file: every instance's private name, load balancers, and the services of each domain.
+    """Lines of a hosts file: instances' private names, databases, load balancers, and the services of each domain.
 
     `opened`: account id → account.
     """
@@ -29,6 +29,7 @@ def records(snapshots: Iterable[Snapshot], opened: Mapping[str, Opened]) -> list
                 lines.add(f"{instance.address} {instance.name}")
         for dns_name, addresses in snapshot.balancers.items():
             lines |= {f"{address} {dns_name.lower()}" for address in addresses}
+        lines |= {f"{one.address} {one.endpoint.lower()}" for one in snapshot.databases if one.endpoint}
         account = opened.get(snapshot.account_id)
         if account and snapshot.balancers:
             # the platform has one load balancer for all its services

@@ -52,7 +52,8 @@ def ensure_bridge(vpc: Vpc) -> bool:
         )
     prefix = vpc.network.prefixlen
     _batch(
-        f"link add name {name} type bridge",
+        # an address of its own: else it takes the lowest of its ports', and changes it when hosts come and go
+        f"link add name {name} address {_mac(vpc.vpc_id)} type bridge",
         f"addr add {vpc.gateway}/{prefix} dev {name}",
         f"link set dev {name} up",
     )
@@ -85,8 +86,11 @@ def links(own_only: bool = True) -> list[str]:
     return sorted(name for name in names if not own_only or name.startswith(mark()))
 
 
-def attach(instance_id: str, pid: int, vpc: Vpc, address: str) -> None:
-    """Plug process `pid`'s network namespace into the VPC's bridge: eth0 with `address` and a default route."""
+def attach(instance_id: str, pid: int, vpc: Vpc, address: str, mac: str) -> None:
+    """Plug process `pid`'s network namespace into the VPC's bridge: eth0 with `address` and a default route.
+
+    `mac` is the interface's: with another one after each start, neighbours would talk to the old one for a while.
+    """
     cable = cable_name(instance_id)
     remove_link(cable)
     _batch(
@@ -102,7 +106,8 @@ def attach(instance_id: str, pid: int, vpc: Vpc, address: str) -> None:
         "-batch",
         "-",
         text="link set dev lo up\n"
-        f"addr add {address}/{vpc.network.prefixlen} dev eth0\n"
+        + (f"link set dev eth0 address {mac}\n" if mac else "")
+        + f"addr add {address}/{vpc.network.prefixlen} dev eth0\n"
         "link set dev eth0 up\n"
         f"route add default via {vpc.gateway}\n",
     )
@@ -131,6 +136,12 @@ def _checked(command: list[str], text: str | None, check: bool) -> str:
     if check and done.returncode != 0:
         raise NetworkError(f"{' '.join(command)}: exit {done.returncode}: {done.stderr.strip()}\n{text or ''}".strip())
     return done.stdout
+
+
+def _mac(text: str) -> str:
+    """A locally administered address (IEEE 802, second bit of the first octet)."""
+    digest = hashlib.sha256(text.encode()).digest()[:5]
+    return ":".join(["02", *(f"{octet:02x}" for octet in digest)])
 
 
 def _short(*parts: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rehearsal.accounts import AccountSession
+from rehearsal.databases import observer as databases
 from rehearsal.hosts.model import Group, Instance, Rule, Snapshot, Vpc
 
 Json = Mapping[str, Any]
@@ -44,6 +45,7 @@ def observe(session: AccountSession) -> Snapshot:
             if str(one.get("Description", "")).startswith("VPC Endpoint Interface")
         ),
         _balancers(session, interfaces),
+        databases.observe(session, interfaces),
     )
 
 

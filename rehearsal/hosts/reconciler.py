@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.accounts import AccountSession
-from rehearsal.balancer import Network
+from rehearsal.balancer import Network, certificates
 from rehearsal.errors import RehearsalError
 from rehearsal.hosts import firewall, gateway, image, network, observer, probe
 from rehearsal.hosts.container import Containers, Running
@@ -28,7 +28,8 @@ class Hosts:
     def __init__(self, podman: Podman, folder: Path, public_key: str) -> None:
         self._podman = podman
         self._folder = folder
-        self.containers = Containers(podman, folder / "hosts", public_key)
+        web_ca = certificates.ca_path(folder / "web-ca").read_text()
+        self.containers = Containers(podman, folder / "hosts", public_key, web_ca)
         self._known: dict[str, Running] | None = None
         self._filters: dict[str, tuple[int, str]] = {}
         self._retry: dict[str, float] = {}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 
+from tests.e2e.person import DNS, Person
 from tests.support.machine import Machine
 from tests.support.rehearsal import ROOT, Rehearsal
 
@@ -48,3 +50,12 @@ def dev(rehearsal: Rehearsal) -> Rehearsal:
     if rehearsal.run("status", expect=None).returncode != 0 or not rehearsal.is_healthy():
         rehearsal.run("--yes")
     return rehearsal
+
+
+@pytest.fixture(scope="session")
+def people(dev: Rehearsal, tmp_path_factory: pytest.TempPathFactory):
+    """alice and bob, with nothing but the files they were handed; those are gone afterwards."""
+    found = {name: Person(dev, name, tmp_path_factory.mktemp(name) / "files") for name in DNS}
+    yield found
+    for person in found.values():
+        shutil.rmtree(person.folder)

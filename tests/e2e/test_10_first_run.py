@@ -14,10 +14,12 @@ KILLS = {
     "certificates": 4.0,
     "configuration": 20.0,
     "access": 2.0,
+    "pipelines": 3.0,
     "verification": 8.0,
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", KILLS)
 def test_a_run_can_be_killed_in(stage, rehearsal):
     """Acceptance 5: what follows (the next kill, and the run below) has to start from what this leaves."""
@@ -28,6 +30,7 @@ def test_the_next_run_converges(rehearsal):
     """Acceptance 1: exit 0, and a summary that says where, who, how, and where the record is."""
     output = rehearsal.run("--yes").stdout
     assert "https://nifi.dev.rehearsal.localhost" in output
+    assert "https://airflow.dev.rehearsal.localhost" in output
     assert re.search(r"alice\b.*engineer", output)
     assert re.search(r"bob\b.*viewer", output)
     assert "certificates export" in output

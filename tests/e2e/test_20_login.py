@@ -2,44 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import stat
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.e2e.browser import browser
-from tests.support.rehearsal import ROOT, Rehearsal
-
-# The pictures in docs/ are made by this test: UPDATE_PICTURES=1 writes them there.
-PICTURES = ROOT / ("docs" if os.environ.get("UPDATE_PICTURES") == "1" else ".cache") / "pictures"
-DNS = {"alice": "CN=alice,OU=DataEng,O=Platform", "bob": "CN=bob,OU=Analytics,O=Platform"}
-
-
-class Person:
-    """Somebody's exported files."""
-
-    def __init__(self, rehearsal: Rehearsal, name: str, folder: Path) -> None:
-        self.folder = folder
-        self.output = rehearsal.run("certificates", "export", name, "--to", str(folder)).stdout
-        self.p12 = folder / f"{name}.p12"
-        self.password = (folder / f"{name}.password").read_text().strip()
-        self.ca = folder / "ca.pem"
-
-    def browse(self, url: str, *steps: Any, screenshot: Path | None = None) -> dict[str, Any]:
-        return browser.run(
-            ["open", "canvas", *steps], url, ca=self.ca, p12=self.p12, password=self.password, screenshot=screenshot
-        )
-
-
-@pytest.fixture(scope="module")
-def people(dev, tmp_path_factory):
-    found = {name: Person(dev, name, tmp_path_factory.mktemp(name) / "files") for name in DNS}
-    yield found
-    for person in found.values():
-        shutil.rmtree(person.folder)
+from tests.e2e.person import DNS, PICTURES
 
 
 @pytest.fixture(scope="module")
@@ -59,21 +27,21 @@ def test_exported_files_are_the_users_only(name, people):
 def test_alice_sees_the_canvas_and_builds(people, url):
     """Acceptance 3: with the CA trusted, not ignored. The page in docs/ is what she saw."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    seen = people["alice"].browse(url, screenshot=PICTURES / "alice-canvas.png")
+    seen = people["alice"].canvas(url, screenshot=PICTURES / "alice-canvas.png")
     assert "error" not in seen, seen
     assert seen["user"] == DNS["alice"]
-    seen = people["alice"].browse(url, {"add-processor": "GenerateFlowFile"})
+    seen = people["alice"].canvas(url, {"add-processor": "GenerateFlowFile"})
     assert seen["processor"]["added"] is True, seen
 
 
 def test_bob_looks_and_cannot_change(people, url):
     """Acceptance 3."""
-    seen = people["bob"].browse(url, {"add-processor": "GenerateFlowFile"}, screenshot=PICTURES / "bob-canvas.png")
+    seen = people["bob"].canvas(url, {"add-processor": "GenerateFlowFile"}, screenshot=PICTURES / "bob-canvas.png")
     assert seen["user"] == DNS["bob"]
     assert seen["processor"]["added"] is False
     body = {"revision": {"clientId": "bob", "version": 0}, "component": {"label": "bob was here"}}
     write = {"fetch": {"path": "/nifi-api/process-groups/root/labels", "method": "POST", "body": body}}
-    assert people["bob"].browse(url, write)["fetched"]["status"] == 403
+    assert people["bob"].canvas(url, write)["fetched"]["status"] == 403
 
 
 def test_a_browser_without_a_certificate_sees_nothing(people, url):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -20,14 +21,24 @@ def secrets(dev: Rehearsal) -> list[bytes]:
     for page in client.get_paginator("list_secrets").paginate():
         for entry in page["SecretList"]:
             value = client.get_secret_value(SecretId=entry["ARN"])
-            values.append(value.get("SecretBinary") or value["SecretString"].encode())
-    address = dev.status()["nifi"]["nodes"][0]["private_ip"]
+            values += parts(value.get("SecretBinary") or value["SecretString"].encode())
+    address = dev.nodes("nifi")[0]["private_ip"]
     # (a trust store's password guards nothing: the file holds public certificates)
     guarded = r"^nifi\.(security\.key(store)?Passwd|sensitive\.props\.key)=.+"
     on_host = dev.ssh(address, f"grep -hE '{guarded}' /opt/nifi/current/conf/nifi.properties")
     values += [line.split("=", 1)[1].strip().encode() for line in on_host.splitlines()]
     assert len(values) >= 5
     return [value for value in values if len(value) >= 8]
+
+
+def parts(value: bytes) -> list[bytes]:
+    """A secret; of one in JSON the password, of a database's address the password in it."""
+    try:
+        document = json.loads(value)
+    except ValueError:
+        inside = re.search(rb"://[^:/@]+:([^@]+)@", value)
+        return [value, *([inside[1]] if inside else [])]
+    return [document["password"].encode()] if isinstance(document, dict) and "password" in document else [value]
 
 
 def found_in(data: bytes, secrets: list[bytes]) -> bool:
@@ -63,13 +74,24 @@ def test_not_in_process_lists(dev, secrets):
         assert not found_in(line, secrets), path.read_bytes()[:80]
 
 
-def test_not_in_the_hosts_journal(dev, secrets):
-    address = dev.status()["nifi"]["nodes"][0]["private_ip"]
+@pytest.mark.parametrize("role", ["nifi", "airflow"])
+def test_not_in_the_hosts_journal(role, dev, secrets):
+    address = dev.nodes(role)[0]["private_ip"]
     journal = dev.ssh(
-        address, "journalctl --no-pager --output cat; cat /var/log/cloud-init-output.log /var/log/nifi/*.log"
+        address,
+        "journalctl --no-pager --output cat; cat /var/log/cloud-init-output.log; "
+        f"find /var/log/{role} -name '*.log' -exec cat '{{}}' +",
     ).encode()
     assert len(journal) > 1000
     assert not found_in(journal, secrets)
+
+
+def test_not_in_airflows_configuration(dev, secrets):
+    """Airflow reads its secrets from Secrets Manager; its files and units only name them."""
+    address = dev.nodes("airflow")[0]["private_ip"]
+    files = dev.ssh(address, "find /etc/airflow -type f -exec cat '{}' +; systemctl cat 'airflow-*'").encode()
+    assert b"SECRET" in files
+    assert not found_in(files, secrets)
 
 
 def test_files_with_secrets_are_closed_to_others(dev):

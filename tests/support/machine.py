@@ -50,12 +50,29 @@ def _sysctls() -> list[str]:
 
 
 def _processes() -> list[str]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    """Those of a rehearsal. What it leaves has no parent among the tests; what the other worker's tests run has one."""
+    lines: dict[int, str] = {}
+    parents: dict[int, int] = {}
+    for path in Path("/proc").glob("[0-9]*"):
         try:
-            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            lines[int(path.name)] = (
+                (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            )
+            parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
         except OSError:
             continue
-        if any(word in line for word in PROCESS_WORDS) and "pytest" not in line:
-            found.append(line[:200])
+    return [
+        line[:200]
+        for pid, line in lines.items()
+        if any(word in line for word in PROCESS_WORDS)
+        and not any("pytest" in lines.get(one, "") for one in _ancestry(pid, parents))
+    ]
+
+
+def _ancestry(pid: int, parents: dict[int, int]) -> list[int]:
+    """A process and those it descends from."""
+    found = []
+    while pid and pid not in found:
+        found.append(pid)
+        pid = parents.get(pid, 0)
     return found

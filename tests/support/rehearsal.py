@@ -101,10 +101,30 @@ class Rehearsal:
     def status(self) -> dict[str, Any]:
         return json.loads(self.run("status", "--json").stdout)
 
+    def nodes(self, role: str) -> list[dict[str, Any]]:
+        """The running hosts of a role, by EC2: `status` knows more, and takes longer."""
+        wanted = {"tag:Environment": self.env, "tag:Role": role, "instance-state-name": "running"}
+        filters = [{"Name": name, "Values": [value]} for name, value in wanted.items()]
+        found = self.client("ec2").describe_instances(Filters=filters)["Reservations"]
+        instances = [instance for reservation in found for instance in reservation["Instances"]]
+        return [{"instance_id": i["InstanceId"], "private_ip": i["PrivateIpAddress"]} for i in instances]
+
     def is_healthy(self) -> bool:
-        """Whether all nodes are there and serve."""
-        nodes = self.status()["nifi"]["nodes"]
-        return bool(nodes) and all(node["state"] == "healthy" for node in nodes)
+        """Whether all nodes are there and serve, and every component of Airflow is well."""
+        status = self.status()
+        nodes = status["nifi"]["nodes"] + status["airflow"]["nodes"]
+        components = status["airflow"]["components"].values()
+        well = all(component["status"] == "healthy" for component in components)
+        return bool(nodes) and bool(components) and well and all(node["state"] == "healthy" for node in nodes)
+
+    def platform(self) -> dict[str, Any]:
+        """What Terraform built."""
+        found = self.client("ssm").get_parameter(Name=f"/dataplatform/{self.env}/platform")
+        return json.loads(found["Parameter"]["Value"])
+
+    def ca_bundle(self) -> Path:
+        """The CA of the balancer's certificate."""
+        return Path(self.environment()["DATAPLATFORM_CA_BUNDLE"])
 
     def record(self) -> dict[str, Any]:
         """The record of the last finished run."""

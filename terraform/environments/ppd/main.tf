@@ -20,6 +20,12 @@ module "platform" {
   deletion_protection   = var.deletion_protection
   nifi                  = var.nifi
   nifi_ami_id           = var.nifi_ami_id
+  airflow               = var.airflow
+  airflow_ami_id        = var.airflow_ami_id
+  database              = var.database
+  processing            = var.processing
+  databricks            = var.databricks
+  pipelines_directory   = "${path.root}/../../../pipelines"
   nifi_archive_url      = var.nifi_archive_url
   nifi_archive_checksum = var.nifi_archive_checksum
   agents                = var.agents

@@ -118,6 +118,61 @@ variable "nifi_ami_id" {
   default     = null
 }
 
+variable "airflow" {
+  description = "Airflow's component groups: name => components, instance type, numbers of hosts; see module airflow."
+  type = object({
+    groups = map(object({
+      components        = list(string)
+      instance_type     = string
+      root_volume_gib   = optional(number)
+      min               = number
+      max               = number
+      desired           = number
+      refresh_on_change = optional(bool)
+    }))
+  })
+}
+
+variable "airflow_ami_id" {
+  description = "Image of the Airflow hosts; null: Debian's newest by its public parameter."
+  type        = string
+  default     = null
+}
+
+variable "database" {
+  description = "Size of Airflow's PostgreSQL, and how many connections are still expected; see modules airflow and monitoring."
+  type = object({
+    instance_class    = string
+    engine_version    = optional(string)
+    storage_gib       = optional(number)
+    max_storage_gib   = optional(number)
+    multi_az          = optional(bool)
+    backup_days       = optional(number)
+    apply_immediately = optional(bool)
+    connections       = optional(number)
+  })
+}
+
+variable "processing" {
+  description = "Size of Spark on EMR Serverless; see module processing."
+  type = object({
+    release_label = optional(string)
+    max_vcpu      = number
+    max_memory_gb = number
+    max_disk_gb   = optional(number)
+    idle_minutes  = optional(number)
+  })
+}
+
+variable "databricks" {
+  description = "External location for Databricks (docs/databricks.md): external id of the storage credential; null: none."
+  type = object({
+    external_id       = string
+    unity_catalog_arn = optional(string)
+  })
+  default = null
+}
+
 variable "nifi_archive_url" {
   description = "NiFi's archive: an https:// address, or s3://BUCKET/KEY of a copy in the artifacts bucket."
   type        = string

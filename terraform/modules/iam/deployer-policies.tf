@@ -15,9 +15,9 @@ locals {
   # Nothing of these is a secret: settings, names, states. Values of secrets and objects are not among them.
   reads = [
     "acm-pca:Describe*", "acm-pca:Get*", "acm-pca:List*", "acm:Describe*", "acm:List*", "autoscaling:Describe*",
-    "cloudwatch:Describe*", "cloudwatch:List*", "ec2:Describe*", "ec2:Get*", "elasticloadbalancing:Describe*",
-    "elasticloadbalancing:Get*", "iam:Get*", "iam:List*", "kms:Describe*", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus",
-    "kms:List*", "logs:Describe*", "logs:List*", "route53:Get*", "route53:List*", "s3:GetAccelerateConfiguration", "s3:GetBucket*",
+    "cloudwatch:Describe*", "cloudwatch:GetDashboard", "cloudwatch:List*", "ec2:Describe*", "ec2:Get*", "elasticloadbalancing:Describe*",
+    "elasticloadbalancing:Get*", "emr-serverless:Get*", "emr-serverless:List*", "glue:GetDatabase", "glue:GetTags", "iam:Get*", "iam:List*", "kms:Describe*", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus",
+    "kms:List*", "logs:Describe*", "logs:List*", "rds:Describe*", "rds:ListTagsForResource", "route53:Get*", "route53:List*", "s3:GetAccelerateConfiguration", "s3:GetBucket*",
     "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration", "s3:ListAllMyBuckets",
     "s3:ListBucket", "sns:Get*", "sns:List*", "ssm:DescribeParameters", "ssm:ListTagsForResource", "sts:GetCallerIdentity",
   ]
@@ -34,6 +34,8 @@ locals {
     "ec2:TerminateInstances", "ec2:UpdateSecurityGroup*",
     "elasticloadbalancing:Add*", "elasticloadbalancing:Create*", "elasticloadbalancing:Delete*", "elasticloadbalancing:Modify*",
     "elasticloadbalancing:RemoveTags", "elasticloadbalancing:Set*",
+    "emr-serverless:CreateApplication", "emr-serverless:DeleteApplication", "emr-serverless:StopApplication",
+    "emr-serverless:TagResource", "emr-serverless:UntagResource", "emr-serverless:UpdateApplication",
     "kms:CreateAlias", "kms:CreateGrant", "kms:CreateKey", "kms:DeleteAlias", "kms:EnableKeyRotation", "kms:PutKeyPolicy",
     "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias", "kms:UpdateKeyDescription",
     "logs:CreateLogDelivery", "logs:DeleteLogDelivery",
@@ -77,10 +79,14 @@ data "aws_iam_policy_document" "plan" {
     resources = ["*"]
   }
 
+  # What Terraform puts there itself: public certificates, packages, code.
   statement {
-    sid       = "ReadTrustStoreBundle"
-    actions   = ["s3:GetObject", "s3:GetObjectTagging"]
-    resources = ["${var.bucket_arns["certificates"]}/trust-store/*"]
+    sid     = "ReadOwnObjects"
+    actions = ["s3:GetObject", "s3:GetObjectTagging"]
+    resources = concat(
+      ["${var.bucket_arns["certificates"]}/trust-store/*", "${var.bucket_arns["dags"]}/*"],
+      [for prefix in ["agents", "jobs"] : "${var.bucket_arns["artifacts"]}/${prefix}/*"],
+    )
   }
 
   statement {
@@ -154,7 +160,8 @@ data "aws_iam_policy_document" "apply" {
   statement {
     sid = "LogsAlarmsParameters"
     actions = [
-      "cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource",
+      "cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard", "cloudwatch:PutMetricAlarm",
+      "cloudwatch:TagResource", "cloudwatch:UntagResource",
       "logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:PutRetentionPolicy", "logs:TagResource",
       "logs:UntagResource", "sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource",
       "sns:Unsubscribe", "sns:UntagResource", "ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:PutParameter",
@@ -162,9 +169,42 @@ data "aws_iam_policy_document" "apply" {
     ]
     resources = [
       "arn:${local.partition}:cloudwatch:${var.region}:${local.account_id}:alarm:${var.env}-*",
+      "arn:${local.partition}:cloudwatch::${local.account_id}:dashboard/${var.env}-*",
       "${local.log_groups}/*",
+      "arn:${local.partition}:logs:${var.region}:${local.account_id}:log-group:/aws/rds/instance/${var.env}-*",
       "arn:${local.partition}:sns:${var.region}:${local.account_id}:${var.env}-*",
       "${local.parameters}/*",
+    ]
+  }
+
+  statement {
+    sid = "Database"
+    actions = [
+      "rds:AddTagsToResource", "rds:CreateDBInstance", "rds:CreateDBParameterGroup", "rds:CreateDBSnapshot", "rds:CreateDBSubnetGroup",
+      "rds:DeleteDBInstance", "rds:DeleteDBParameterGroup", "rds:DeleteDBSubnetGroup", "rds:ModifyDBInstance",
+      "rds:ModifyDBParameterGroup", "rds:ModifyDBSubnetGroup", "rds:RebootDBInstance", "rds:RemoveTagsFromResource",
+      "rds:ResetDBParameterGroup",
+    ]
+    resources = concat(
+      [for kind in ["db", "pg", "snapshot", "subgrp"] : "arn:${local.partition}:rds:${var.region}:${local.account_id}:${kind}:${var.env}-*"],
+      ["arn:${local.partition}:rds:${var.region}:${local.account_id}:og:default*"],
+    )
+  }
+
+  # RDS makes the master password's secret on the caller's behalf; reading it is another permission.
+  # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html
+  statement {
+    sid       = "DatabaseSecret"
+    actions   = ["secretsmanager:CreateSecret", "secretsmanager:TagResource"]
+    resources = ["arn:${local.partition}:secretsmanager:${var.region}:${local.account_id}:secret:rds!*"]
+  }
+
+  statement {
+    sid     = "Catalog"
+    actions = ["glue:CreateDatabase", "glue:DeleteDatabase", "glue:TagResource", "glue:UntagResource", "glue:UpdateDatabase"]
+    resources = [
+      local.glue.catalog, "${local.glue_arn}:database/${var.env}_*", "${local.glue_arn}:table/${var.env}_*/*",
+      "${local.glue_arn}:userDefinedFunction/${var.env}_*/*",
     ]
   }
 
@@ -217,7 +257,9 @@ data "aws_iam_policy_document" "apply" {
     condition {
       test     = "StringEquals"
       variable = "iam:AWSServiceName"
-      values   = ["autoscaling.amazonaws.com", "elasticloadbalancing.amazonaws.com"]
+      values = [
+        "autoscaling.amazonaws.com", "elasticloadbalancing.amazonaws.com", "ops.emr-serverless.amazonaws.com", "rds.amazonaws.com",
+      ]
     }
   }
 }

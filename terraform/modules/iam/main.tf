@@ -20,17 +20,6 @@ data "aws_iam_policy_document" "ec2_trust" {
   }
 }
 
-data "aws_iam_policy_document" "airflow_trust" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "AWS"
-      identifiers = [aws_iam_role.airflow.arn]
-    }
-  }
-}
-
 # People and pipelines of this account; who may assume what is the account's own IAM.
 data "aws_iam_policy_document" "account_trust" {
   statement {
@@ -96,40 +85,4 @@ resource "aws_iam_role_policy" "pickup" {
   name   = "pickup"
   role   = aws_iam_role.pickup.id
   policy = data.aws_iam_policy_document.pickup.json
-}
-
-# Airflow hosts. What else they may do comes with module airflow.
-resource "aws_iam_role" "airflow" {
-  name               = "${var.env}-airflow-instance"
-  description        = "Airflow hosts"
-  assume_role_policy = data.aws_iam_policy_document.ec2_trust.json
-}
-
-resource "aws_iam_instance_profile" "airflow" {
-  name = aws_iam_role.airflow.name
-  role = aws_iam_role.airflow.name
-}
-
-resource "aws_iam_role_policy" "airflow" {
-  name   = "airflow"
-  role   = aws_iam_role.airflow.id
-  policy = data.aws_iam_policy_document.airflow.json
-}
-
-resource "aws_iam_role_policy_attachment" "airflow_ssm" {
-  role       = aws_iam_role.airflow.name
-  policy_arn = "arn:${local.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore"
-}
-
-# What Airflow assumes to trigger NiFi: it logs in through the balancer like everybody, with the certificate of a service request.
-resource "aws_iam_role" "nifi_trigger" {
-  name               = "${var.env}-nifi-trigger"
-  description        = "Airflow: reads the one client certificate with which it calls NiFi"
-  assume_role_policy = data.aws_iam_policy_document.airflow_trust.json
-}
-
-resource "aws_iam_role_policy" "nifi_trigger" {
-  name   = "certificate"
-  role   = aws_iam_role.nifi_trigger.id
-  policy = data.aws_iam_policy_document.nifi_trigger.json
 }

@@ -20,13 +20,14 @@ data "aws_iam_policy_document" "nifi" {
   statement {
     sid       = "ListOwnBuckets"
     actions   = ["s3:ListBucket"]
-    resources = [var.bucket_arns["artifacts"], var.bucket_arns["certificates"], var.bucket_arns["bronze"]]
+    resources = [var.bucket_arns["artifacts"], var.bucket_arns["certificates"]]
   }
 
+  # Flows reach the lake with a role of their own: whoever builds one runs code as NiFi, which must not issue certificates.
   statement {
-    sid       = "Bronze"
-    actions   = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
-    resources = ["${var.bucket_arns["bronze"]}/*"]
+    sid       = "HandLakeRoleToFlows"
+    actions   = ["sts:AssumeRole"]
+    resources = ["arn:${local.partition}:iam::${local.account_id}:role/${var.env}-nifi-lake"]
   }
 
   statement {
@@ -165,21 +166,5 @@ data "aws_iam_policy_document" "pickup" {
     sid       = "PlatformDocument"
     actions   = ["ssm:GetParameter"]
     resources = ["${local.parameters}/platform"]
-  }
-}
-
-data "aws_iam_policy_document" "nifi_trigger" {
-  statement {
-    sid       = "OneCertificate"
-    actions   = ["secretsmanager:GetSecretValue"]
-    resources = ["${local.secrets}/users/airflow/*"]
-  }
-}
-
-data "aws_iam_policy_document" "airflow" {
-  statement {
-    sid       = "TriggerNifi"
-    actions   = ["sts:AssumeRole"]
-    resources = [aws_iam_role.nifi_trigger.arn]
   }
 }

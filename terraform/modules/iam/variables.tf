@@ -14,12 +14,22 @@ variable "region" {
 }
 
 variable "bucket_arns" {
-  description = "Bucket ARNs by purpose: bronze, silver, gold, certificates, artifacts, logs."
+  description = "Bucket ARNs by purpose: bronze, silver, gold, certificates, artifacts, logs, dags."
   type        = map(string)
 }
 
 variable "data_key_arn" {
   description = "KMS key of lake and artifacts."
+  type        = string
+}
+
+variable "spark_application_arn" {
+  description = "EMR Serverless application whose jobs Airflow starts."
+  type        = string
+}
+
+variable "deadline_topic_arn" {
+  description = "SNS topic to which Airflow tells missed deadlines."
   type        = string
 }
 

@@ -3,13 +3,26 @@ locals {
   day    = 86400
   alb    = { LoadBalancer = var.alb_suffix }
 
-  alarms = {
+  groups = toset(concat([var.nifi.asg_name], var.airflow.asg_names))
+
+  platform_alarms = {
     nifi-unhealthy-hosts = {
       description = "The balancer finds a NiFi host unhealthy"
       namespace   = "AWS/ApplicationELB"
       metric      = "UnHealthyHostCount"
       statistic   = "Maximum"
       dimensions  = merge(local.alb, { TargetGroup = var.nifi.target_group_suffix })
+      comparison  = "GreaterThanThreshold"
+      threshold   = 0
+      period      = local.minute
+      periods     = 5
+    }
+    ingest-unhealthy-hosts = {
+      description = "The balancer finds a NiFi host that takes no pushed records"
+      namespace   = "AWS/ApplicationELB"
+      metric      = "UnHealthyHostCount"
+      statistic   = "Maximum"
+      dimensions  = merge(local.alb, { TargetGroup = var.nifi.ingest_target_group_suffix })
       comparison  = "GreaterThanThreshold"
       threshold   = 0
       period      = local.minute
@@ -56,7 +69,7 @@ locals {
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = local.alarms
+  for_each = merge(local.platform_alarms, local.airflow_alarms, local.database_alarms)
 
   alarm_name          = "${var.env}-${each.key}"
   alarm_description   = each.value.description
@@ -68,15 +81,17 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   threshold           = each.value.threshold
   period              = each.value.period
   evaluation_periods  = each.value.periods
-  treat_missing_data  = "notBreaching"
+  treat_missing_data  = lookup(each.value, "missing", "notBreaching")
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
 }
 
 # Desired may change by scaling: compare with what the group wants at that moment.
 resource "aws_cloudwatch_metric_alarm" "too_few_hosts" {
-  alarm_name          = "${var.env}-nifi-too-few-hosts"
-  alarm_description   = "Fewer NiFi hosts in service than the Auto Scaling group wants"
+  for_each = local.groups
+
+  alarm_name          = "${each.key}-too-few-hosts"
+  alarm_description   = "Fewer hosts in service than the Auto Scaling group ${each.key} wants"
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
   evaluation_periods  = 10
@@ -102,7 +117,7 @@ resource "aws_cloudwatch_metric_alarm" "too_few_hosts" {
         metric_name = metric_query.value
         stat        = "Average"
         period      = local.minute
-        dimensions  = { AutoScalingGroupName = var.nifi.asg_name }
+        dimensions  = { AutoScalingGroupName = each.key }
       }
     }
   }

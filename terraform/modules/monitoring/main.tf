@@ -51,7 +51,7 @@ resource "aws_sns_topic_subscription" "email" {
 resource "aws_cloudwatch_log_group" "this" {
   #checkov:skip=CKV_AWS_158:Logs hold no secrets (tested); the service encrypts with its own key
   #checkov:skip=CKV_AWS_338:How long is a value of the environment
-  for_each = toset(["nifi"])
+  for_each = toset(["nifi", "airflow"])
 
   name              = "/dataplatform/${var.env}/${each.key}"
   retention_in_days = var.log_days

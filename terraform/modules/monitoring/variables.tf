@@ -21,11 +21,35 @@ variable "log_days" {
 }
 
 variable "nifi" {
-  description = "What to watch of NiFi: Auto Scaling group, target group suffix."
+  description = "What to watch of NiFi: Auto Scaling group, suffixes of the target groups of its canvas and of pushed records."
   type = object({
-    asg_name            = string
-    target_group_suffix = string
+    asg_name                   = string
+    target_group_suffix        = string
+    ingest_target_group_suffix = string
   })
+}
+
+variable "airflow" {
+  description = "What to watch of Airflow: Auto Scaling groups, target group suffix, name of the topic of missed deadlines."
+  type = object({
+    asg_names           = list(string)
+    target_group_suffix = string
+    deadline_topic_name = string
+  })
+}
+
+variable "database" {
+  description = "What to watch of Airflow's database: instance id, its first storage (GiB), how many connections are still expected."
+  type = object({
+    instance_id = string
+    storage_gib = number
+    connections = optional(number, 150)
+  })
+}
+
+variable "spark_application_id" {
+  description = "EMR Serverless application that the dashboard shows."
+  type        = string
 }
 
 variable "alb_suffix" {

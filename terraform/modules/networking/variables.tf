@@ -52,7 +52,7 @@ variable "nat_gateway_mode" {
 variable "interface_endpoints" {
   description = "Services with an interface endpoint in the VPC: those that hosts call. Each costs about 8 USD per month and zone."
   type        = set(string)
-  default     = ["acm-pca", "ec2messages", "logs", "monitoring", "secretsmanager", "ssm", "ssmmessages", "sts"]
+  default     = ["acm-pca", "ec2messages", "emr-serverless", "glue", "logs", "monitoring", "secretsmanager", "sns", "ssm", "ssmmessages", "sts"]
 }
 
 variable "allowed_cidrs" {

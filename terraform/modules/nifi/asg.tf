@@ -17,9 +17,11 @@ resource "aws_launch_template" "this" {
   vpc_security_group_ids = [aws_security_group.this.id]
 
   user_data = base64encode(templatefile("${path.module}/user-data.tpl", {
-    agents           = var.agents
-    artifacts_bucket = var.artifacts_bucket
-    region           = var.region
+    install_agents = templatefile("${path.module}/../../shared/install-agents.tpl", {
+      agents           = var.agents
+      artifacts_bucket = var.artifacts_bucket
+      region           = var.region
+    })
   }))
 
   iam_instance_profile {
@@ -78,7 +80,7 @@ resource "aws_autoscaling_group" "this" {
   max_size                  = var.sizing.max
   desired_capacity          = var.sizing.desired
   vpc_zone_identifier       = var.subnet_ids
-  target_group_arns         = [aws_lb_target_group.this.arn]
+  target_group_arns         = [aws_lb_target_group.this.arn, aws_lb_target_group.ingest.arn]
   health_check_type         = "EC2"
   health_check_grace_period = var.sizing.health_check_grace
   # Ansible makes them healthy afterwards: nothing to wait for here.

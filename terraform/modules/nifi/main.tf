@@ -16,6 +16,15 @@ resource "aws_vpc_security_group_ingress_rule" "edge" {
   to_port                      = var.edge_port
 }
 
+resource "aws_vpc_security_group_ingress_rule" "ingest" {
+  security_group_id            = aws_security_group.this.id
+  description                  = "Ingest edge, from the balancer"
+  referenced_security_group_id = var.alb_security_group_id
+  ip_protocol                  = "tcp"
+  from_port                    = var.ingest_edge_port
+  to_port                      = var.ingest_edge_port
+}
+
 resource "aws_vpc_security_group_ingress_rule" "nodes" {
   security_group_id            = aws_security_group.this.id
   description                  = "NiFi, among nodes"
@@ -65,4 +74,13 @@ resource "aws_vpc_security_group_egress_rule" "alb" {
   ip_protocol                  = "tcp"
   from_port                    = var.edge_port
   to_port                      = var.edge_port
+}
+
+resource "aws_vpc_security_group_egress_rule" "alb_ingest" {
+  security_group_id            = var.alb_security_group_id
+  description                  = "Ingest edges of the NiFi hosts"
+  referenced_security_group_id = aws_security_group.this.id
+  ip_protocol                  = "tcp"
+  from_port                    = var.ingest_edge_port
+  to_port                      = var.ingest_edge_port
 }

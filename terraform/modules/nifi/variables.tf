@@ -43,6 +43,11 @@ variable "host" {
   type        = string
 }
 
+variable "ingest_host" {
+  description = "Public name to which producers push records, such as ingest.dev.data.example.com."
+  type        = string
+}
+
 variable "instance_profile_arn" {
   description = "Instance profile of the hosts."
   type        = string
@@ -84,6 +89,12 @@ variable "edge_port" {
   description = "Port of the edge on a host, reached by the balancer only."
   type        = number
   default     = 9443
+}
+
+variable "ingest_edge_port" {
+  description = "Port of the edge for pushed records on a host, reached by the balancer only."
+  type        = number
+  default     = 9444
 }
 
 variable "https_port" {

@@ -9,13 +9,18 @@ locals {
     vpc_cidr           = var.vpc_cidr
     private_subnet_ids = module.networking.private_subnet_ids
     hosts              = module.networking.hosts
-    urls               = { nifi = "https://${module.networking.hosts.nifi}/nifi/" }
     alb                = merge({ for key, value in module.networking.alb : key => value if key != "arn_suffix" }, { allowed_cidrs = var.allowed_cidrs })
-    buckets            = module.lake.buckets
+    buckets            = merge(module.lake.buckets, { dags = module.airflow.dags.bucket })
     kms                = { data_key_arn = module.lake.data_key_arn }
     roles              = module.iam.roles
     alarm_topic_arn    = module.monitoring.alarm_topic_arn
     log_groups         = module.monitoring.log_groups
+
+    urls = {
+      nifi    = "https://${module.networking.hosts.nifi}/nifi/"
+      airflow = "https://${module.networking.hosts.airflow}/"
+      ingest  = "https://${module.networking.hosts.ingest}/"
+    }
 
     pki = {
       users_ca_arn    = module.pki.users_ca_arn
@@ -34,6 +39,38 @@ locals {
       archive_checksum  = var.nifi_archive_checksum
       log_group         = module.monitoring.log_groups["nifi"]
     }
+
+    ingest = {
+      target_group_arn = module.nifi.ingest_target_group.arn
+      edge_port        = local.ingest_edge_port
+      listen_port      = 9500
+    }
+
+    airflow = {
+      asg_names             = module.airflow.asg_names
+      target_group_arn      = module.airflow.target_group.arn
+      security_group_id     = module.airflow.security_group_id
+      edge_port             = local.edge_port
+      api_port              = 8080
+      log_group             = module.monitoring.log_groups["airflow"]
+      dags_prefix           = module.airflow.dags.prefix
+      secrets_prefix        = "dataplatform/${var.env}/airflow"
+      trigger_role_arn      = module.iam.roles.nifi_trigger
+      trigger_secret_prefix = "dataplatform/${var.env}/users/airflow"
+      deadline_topic_arn    = module.airflow.deadline_topic_arn
+      database              = module.airflow.database
+    }
+
+    processing = {
+      application_id     = module.processing.application.id
+      execution_role_arn = module.iam.roles.spark_execution
+      release_label      = module.processing.application.release_label
+      jobs_bucket        = module.lake.buckets["artifacts"]
+      jobs_prefix        = module.processing.jobs_prefix
+      logs_uri           = module.processing.logs_uri
+      databases          = module.processing.databases
+      warehouses         = module.processing.warehouses
+    }
   }
 }
 
@@ -43,6 +80,8 @@ resource "aws_ssm_parameter" "document" {
   name        = "/dataplatform/${var.env}/platform"
   description = "What Terraform built in ${var.env}; read by Ansible"
   type        = "String"
-  tier        = "Standard"
-  value       = jsonencode(local.document)
+  # The document is longer than the 4 KB of a standard parameter, and much shorter than the 8 KB of an advanced one (0.05 USD a month).
+  # https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
+  tier  = "Advanced"
+  value = jsonencode(local.document)
 }

@@ -84,3 +84,18 @@ mock_resource "aws_acm_certificate_validation" {
 mock_resource "aws_launch_template" {
   defaults = { id = "lt-00000000000000007", latest_version = 1 }
 }
+
+mock_resource "aws_db_instance" {
+  defaults = {
+    address            = "dev-airflow.mock.eu-central-1.rds.amazonaws.com"
+    master_user_secret = [{ kms_key_id = "arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-0000-0000-000000000001", secret_arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:rds!db-mock", secret_status = "active" }]
+  }
+}
+
+mock_resource "aws_emrserverless_application" {
+  defaults = { id = "00f0000000000008", arn = "arn:aws:emr-serverless:eu-central-1:111122223333:/applications/00f0000000000008" }
+}
+
+mock_resource "aws_cloudwatch_metric_alarm" {
+  defaults = { arn = "arn:aws:cloudwatch:eu-central-1:111122223333:alarm:mock" }
+}

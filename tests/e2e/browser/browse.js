@@ -32,6 +32,21 @@ const steps = {
     await settled(page);
   },
 
+  // Waits for the first page of Airflow, behind its login; the user it names.
+  async airflow(page, job, result) {
+    await page.locator('a[href$="/dags"]').first().waitFor({ state: 'visible' });
+    result.user = await page.evaluate(async () => (await (await fetch('/ui/auth/me')).json()).username);
+    await settled(page);
+  },
+
+  // Goes to another path of the same site, and waits until a text is seen there.
+  async go(page, job, result, { path, text }) {
+    const answer = await page.goto(new URL(path, job.url).href, { waitUntil: 'domcontentloaded' });
+    result.status = answer.status();
+    await page.getByText(text).first().waitFor({ state: 'visible' });
+    await settled(page);
+  },
+
   // Drags a processor onto the canvas and adds it by its type, as a person would; whether it was let.
   async 'add-processor'(page, job, result, type) {
     const source = page.locator('new-canvas-item button, button.icon-processor').first();

@@ -41,6 +41,7 @@ def run(
     """Open a browser, do `steps` at `url`, close it; what was seen.
 
     `steps`: names, or {name: argument}, of browse.js: "open", "canvas" (waits for NiFi's canvas, sets "user"),
+    "airflow" (the same for Airflow's first page), {"go": {"path", "text"}} (another page, until it shows that text),
     {"add-processor": TYPE} (sets "processor": {"offered", "added"}), "text", {"fetch": {"path", "method", "body"}}.
     `p12` and its `password`: the certificate to present; without one the browser has none. `timeout`: seconds a step
     may wait. The result always has "steps" (those done); "error" says why the next one was not. Raises BrowserError.

@@ -100,12 +100,13 @@ def test_requests_become_certificates_and_the_second_run_changes_nothing(
     assert version
 
 
+@pytest.mark.parametrize("written", ["arn:aws:iam::111122223333:role/alice", "role/alice"])
 def test_only_the_principal_may_read_the_secrets(
-    account: Account, requests_folder: Write, run: Callable[..., dict[str, Any]]
+    account: Account, requests_folder: Write, run: Callable[..., dict[str, Any]], written: str
 ) -> None:
     principal = "arn:aws:iam::111122223333:role/alice"
     run(requests_folder(bob="Analytics"))
-    run(requests_folder(alice="DataEng", extra=f"principal: {principal}\n"))
+    run(requests_folder(alice="DataEng", extra=f"principal: {written}\n"))
     client = account.client("secretsmanager")
     for user, wanted in (("alice", principal), ("bob", PICKUP)):
         for name in _delivery.names("dev", user).values():

@@ -3,59 +3,19 @@
 from __future__ import annotations
 
 import base64
-import importlib.machinery
-import importlib.util
-import json
 import shutil
-import socket
 import ssl
-import subprocess
-import threading
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from http.client import HTTPSConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
 
-import jinja2
 import pytest
 
+from tests.support.edge import IDENTITY, SUBJECT, Edge, Upstream, free_port, puller, running, serve, settings, wait
 from tests.support.pki import Authority, name
 
 pytestmark = pytest.mark.skipif(not shutil.which("haproxy"), reason="needs haproxy")
 
-ROLE = Path(__file__).parents[3] / "collections/ansible_collections/dataplatform/aws/roles/edge"
 HOST = "nifi.dev.example.test"
-SUBJECT = "CN=alice,OU=DataEng,O=Platform"
-SERIAL = "0A:1B:2C"
-IDENTITY = {"X-Amzn-Mtls-Clientcert-Subject": SUBJECT, "X-Amzn-Mtls-Clientcert-Serial-Number": SERIAL}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Upstream(BaseHTTPRequestHandler):
-    """Answers every request with the headers it came with."""
-
-    protocol_version = "HTTP/1.1"
-
-    def respond(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = json.dumps([[key.lower(), value] for key, value in self.headers.items()]).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = respond
-
-    def log_message(self, *arguments: Any) -> None:
-        """Quiet."""
 
 
 class State(Upstream):
@@ -64,86 +24,9 @@ class State(Upstream):
     healthy = True
 
     def respond(self) -> None:
-        self.send_response(200 if State.healthy else 503)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+        self.answer(200 if State.healthy else 503)
 
     do_GET = respond
-
-
-@dataclass
-class Answer:
-    status: int
-    refused: str | None
-    headers: list[tuple[str, str]]
-
-    def header(self, wanted: str) -> str | None:
-        """The one value that reached the upstream."""
-        values = [value for key, value in self.headers if key == wanted]
-        assert len(values) < 2, values
-        return values[0] if values else None
-
-
-@dataclass
-class Edge:
-    port: int
-    folder: Path
-
-    def ask(
-        self,
-        headers: dict[str, str] | list[tuple[str, str]],
-        method: str = "GET",
-        path: str = "/nifi-api/flow/current-user",
-        host: str = HOST,
-    ) -> Answer:
-        connection = HTTPSConnection("127.0.0.1", self.port, context=ssl._create_unverified_context(), timeout=10)
-        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-        connection.putheader("Host", host)
-        for key, value in headers.items() if isinstance(headers, dict) else headers:
-            connection.putheader(key, value.encode("utf-8"))
-        connection.endheaders()
-        answer = connection.getresponse()
-        body = answer.read()
-        passed = answer.status == 200 and body.startswith(b"[")
-        seen = [(key, value) for key, value in json.loads(body)] if passed else []
-        connection.close()
-        return Answer(answer.status, answer.getheader("X-Edge-Refused"), seen)
-
-    def revoke(self, *serials: str, stamp: str = "2030-01-01T00:00:00Z", fresh: int = 3600) -> dict[str, Any]:
-        """What the timer's program does after the list changed in the bucket."""
-        module = puller()
-        text = f"# updated {stamp}\n" + "".join(f"{serial}\n" for serial in serials)
-        module.fetch = lambda configuration, etag: (text, stamp)
-        return module.pull(json.loads((self.folder / "revocations.json").read_text()) | {"max_age_seconds": fresh})
-
-
-def puller() -> Any:
-    loader = importlib.machinery.SourceFileLoader("edge_revocations", str(ROLE / "files/dataplatform-edge-revocations"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
-    loader.exec_module(module)
-    return module
-
-
-def render(folder: Path, values: dict[str, Any]) -> Path:
-    text = jinja2.Template((ROLE / "templates/haproxy.cfg.j2").read_text(), keep_trailing_newline=True).render(
-        ansible_managed="test", **values
-    )
-    # The unprivileged user and the chroot need root; what they protect is not what is tested here.
-    kept = [line for line in text.splitlines() if line.split()[:1] not in (["user"], ["group"], ["chroot"])]
-    text = "\n".join(kept) + "\n"
-    text = text.replace("/run/haproxy/admin.sock", str(folder / "admin.sock"))
-    text = text.replace("/etc/haproxy/subject.lua", str(ROLE / "files/subject.lua"))
-    path = folder / "haproxy.cfg"
-    path.write_text(text)
-    return path
-
-
-def serve(handler: type[BaseHTTPRequestHandler], context: ssl.SSLContext | None = None) -> ThreadingHTTPServer:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    if context:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server
 
 
 @pytest.fixture(scope="module")
@@ -154,75 +37,35 @@ def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
         folder / "node.pem"
     )
     proxy = services.issue(name(O="Platform", OU="Platform-Proxies", CN="edge")).write(folder / "proxy.pem")
-    services.issue(name(CN="edge")).write(folder / "server.pem")
     (folder / "ca.pem").write_bytes(services.pem)
-    (folder / "revoked.map").write_text("fresh-until 0\n")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(folder / "ca.pem"))
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_cert_chain(node)
     upstream, state = serve(Upstream, context), serve(State)
     port = free_port()
-    configuration = render(
-        folder,
-        {
-            "edge_port": f"{port}",
-            "edge_max_connections": 100,
-            "edge_reload_drain_seconds": 5,
-            "edge_config_dir": folder,
-            "edge_state_dir": folder,
-            "edge_public_host": HOST,
-            "edge_public_port": 443,
-            "edge_upstream_name": "node.test",
-            "edge_upstream_address": "127.0.0.1",
-            "edge_upstream_port": upstream.server_address[1],
-            "edge_proxy_certificate": proxy,
-            "edge_ca_file": folder / "ca.pem",
-            "edge_state_path": "/health",
-            "edge_state_address": f"127.0.0.1:{state.server_address[1]}",
-        },
-    )
-    (folder / "revocations.json").write_text(
-        json.dumps(
-            {
-                "bucket": "b",
-                "key": "k",
-                "region": "eu-central-1",
-                "map": str(folder / "revoked.map"),
-                "state": str(folder / "state.json"),
-                "socket": str(folder / "admin.sock"),
-                "max_age_seconds": 3600,
-            }
-        )
-    )
-    log = (folder / "log").open("wb")
-    process = subprocess.Popen(["haproxy", "-db", "-f", str(configuration)], stdout=log, stderr=log)
-    running = Edge(port, folder)
-    try:
-        deadline = time.monotonic() + 20
-        while True:
-            assert process.poll() is None, (folder / "log").read_text()
-            try:
-                if running.ask({}, path="/edge-health").status == 200:
-                    break
-            except OSError:
-                pass
-            assert time.monotonic() < deadline, (folder / "log").read_text()
-            time.sleep(0.1)
-        yield running
-    finally:
-        process.terminate()
-        process.wait(10)
-        log.close()
-        upstream.shutdown()
-        state.shutdown()
+    values = settings(folder, ["nifi"]) | {
+        "edge_nifi_host": HOST,
+        "edge_nifi_port": port,
+        "edge_nifi_upstream_name": "node.test",
+        "edge_nifi_upstream_address": "127.0.0.1",
+        "edge_nifi_upstream_port": upstream.server_address[1],
+        "edge_nifi_proxy_certificate": proxy,
+        "edge_nifi_ca_file": folder / "ca.pem",
+        "edge_nifi_state_path": "/health",
+        "edge_nifi_state_address": f"127.0.0.1:{state.server_address[1]}",
+    }
+    with running(
+        Edge(folder, "nifi", {"nifi": HOST}, {"nifi": port}), values, lambda e: e.healthy("/edge-health")
+    ) as up:
+        yield up
+    upstream.shutdown()
+    state.shutdown()
 
 
 @pytest.fixture(autouse=True)
-def fresh(edge: Edge, request: pytest.FixtureRequest) -> None:
+def fresh(edge: Edge) -> None:
     """Each test starts with an empty, current list."""
-    (edge.folder / "state.json").unlink(missing_ok=True)
-    if not request.node.get_closest_marker("stale"):
-        assert edge.revoke()["running"]
+    edge.forget("/edge-health")
 
 
 def test_a_user_arrives_as_the_subject_that_the_balancer_verified(edge):
@@ -275,7 +118,7 @@ def test_a_second_subject_is_refused(edge):
     assert (answer.status, answer.refused) == (401, "no-certificate")
 
 
-@pytest.mark.parametrize("missing", list(IDENTITY))
+@pytest.mark.parametrize("missing", [*IDENTITY][:2])
 def test_without_subject_or_serial_nobody_enters(edge, missing):
     answer = edge.ask({key: value for key, value in IDENTITY.items() if key != missing})
     assert (answer.status, answer.refused) == (401, "no-certificate")
@@ -388,7 +231,7 @@ def test_a_revoked_serial_is_refused_in_every_rendering(edge):
 
 
 def test_an_open_connection_is_refused_once_its_certificate_is_revoked(edge):
-    connection = HTTPSConnection("127.0.0.1", edge.port, context=ssl._create_unverified_context(), timeout=10)
+    connection = HTTPSConnection("127.0.0.1", edge.ports["nifi"], context=ssl._create_unverified_context(), timeout=10)
     statuses = []
     for serials in ((), ("a1b2c",)):
         edge.revoke(*serials, stamp=f"2030-01-01T00:00:0{len(serials)}Z")
@@ -429,16 +272,10 @@ def test_a_malformed_list_is_not_taken(text):
 
 
 def test_health_needs_no_identity_and_follows_nifi(edge):
-    assert edge.ask({}, path="/edge-health", host="10.0.0.1").status == 200
+    assert edge.healthy("/edge-health")
     State.healthy = False
     try:
-        deadline = time.monotonic() + 20
-        while edge.ask({}, path="/edge-health").status != 503:
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        wait(lambda: not edge.healthy("/edge-health"))
     finally:
         State.healthy = True
-    deadline = time.monotonic() + 20
-    while edge.ask({}, path="/edge-health").status != 200:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    wait(lambda: edge.healthy("/edge-health"))

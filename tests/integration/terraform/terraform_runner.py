@@ -33,9 +33,9 @@ class Terraform:
     def init(self, *arguments: str) -> None:
         self.run("init", "-no-color", *arguments)
 
-    def plan(self, values: Mapping[str, Any], name: str = "plan") -> dict[str, Any]:
+    def plan(self, values: Mapping[str, Any], name: str = "plan", *arguments: str) -> dict[str, Any]:
         """The plan as `terraform show -json` has it."""
         (self.folder / f"{name}.tfvars.json").write_text(json.dumps(values))
-        self.run("plan", "-no-color", f"-var-file={name}.tfvars.json", f"-out={name}.tfplan")
+        self.run("plan", "-no-color", f"-var-file={name}.tfvars.json", f"-out={name}.tfplan", *arguments)
         plan: dict[str, Any] = json.loads(self.run("show", "-json", f"{name}.tfplan"))
         return plan

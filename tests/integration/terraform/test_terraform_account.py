@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -19,6 +20,9 @@ pytestmark = pytest.mark.terraform
 ACCOUNT = "111122223333"
 STATE_BUCKET = f"dataplatform-tfstate-{ACCOUNT}-eu-central-1"
 SECRETS = re.compile(r"PRIVATE KEY|\"(password|secret_string|private_key)\": ?\"[^\"]+\"")
+
+
+PIPELINES = {"dags/daily.py": "# a DAG\n", "dags/sql/clean.sql": "select 1;\n", "jobs/silver.py": "# a job\n"}
 
 
 @dataclass
@@ -72,7 +76,11 @@ def built(
 ) -> Iterator[Built]:
     issued = authority.issue(name(CN="nifi.dev.data.example.com"), "nifi.dev.data.example.com")
     imported = client("acm").import_certificate(Certificate=issued.certificate_pem, PrivateKey=issued.key_pem)
-    terraform = Terraform(sources("built") / "environments" / "dev", {**providers, **credentials(ACCOUNT)})
+    copy = sources("built")
+    for path, text in PIPELINES.items():
+        (copy.parent / "pipelines" / path).parent.mkdir(parents=True, exist_ok=True)
+        (copy.parent / "pipelines" / path).write_text(text)
+    terraform = Terraform(copy / "environments" / "dev", {**providers, **credentials(ACCOUNT)})
     backend = {
         "bucket": STATE_BUCKET,
         "key": "dev/terraform.tfstate",
@@ -102,6 +110,30 @@ def test_a_second_plan_is_empty(built: Built) -> None:
     built.terraform.run("plan", "-no-color", "-detailed-exitcode", "-var-file=plan.tfvars.json")
 
 
+def test_who_else_uploads_the_same_files_makes_no_drift(built: Built) -> None:
+    """A deployment of the pipelines alone writes what Terraform would."""
+    s3, buckets = built.client("s3"), built.platform["buckets"]
+    for path, text in PIPELINES.items():
+        bucket = buckets["dags"] if path.startswith("dags/") else buckets["artifacts"]
+        assert s3.get_object(Bucket=bucket, Key=path)["Body"].read().decode() == text
+        noted = {"sha256": hashlib.sha256(text.encode()).hexdigest()}
+        s3.put_object(Bucket=bucket, Key=path, Body=text.encode(), Metadata=noted)
+    built.terraform.run("plan", "-no-color", "-detailed-exitcode", "-var-file=plan.tfvars.json")
+
+
+def test_a_changed_dag_is_one_change(built: Built) -> None:
+    root = built.terraform.folder.parents[2] / "pipelines" / "dags"
+    (root / "daily.py").write_text("# a better DAG\n")
+    (root / "sql" / "clean.sql").unlink()
+    values = json.loads((built.terraform.folder / "plan.tfvars.json").read_text())
+    plan = built.terraform.plan(values, "dags", "-refresh=false")
+    changes = {c["address"]: c["change"]["actions"] for c in plan["resource_changes"]}
+    assert {address: actions for address, actions in changes.items() if actions != ["no-op"]} == {
+        'module.platform.module.airflow.aws_s3_object.dag["daily.py"]': ["update"],
+        'module.platform.module.airflow.aws_s3_object.dag["sql/clean.sql"]': ["delete"],
+    }
+
+
 def test_the_state_is_encrypted_and_holds_no_secret(built: Built, bootstrapped: str) -> None:
     head = built.client("s3").head_object(Bucket=STATE_BUCKET, Key="dev/terraform.tfstate")
     assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", bootstrapped)
@@ -111,24 +143,77 @@ def test_the_state_is_encrypted_and_holds_no_secret(built: Built, bootstrapped: 
 def test_the_parameter_is_the_output(built: Built) -> None:
     parameter = built.client("ssm").get_parameter(Name="/dataplatform/dev/platform")["Parameter"]
     assert json.loads(parameter["Value"]) == built.platform
+    assert len(parameter["Value"].encode()) < 8192
+
+
+def incoming(built: Built, group: str) -> set[tuple[int, int, str | None]]:
+    """Ports and source group of each rule that lets something into a security group."""
+    rules = built.client("ec2").describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])
+    return {
+        (rule["FromPort"], rule["ToPort"], rule.get("ReferencedGroupInfo", {}).get("GroupId"))
+        for rule in rules["SecurityGroupRules"]
+        if not rule["IsEgress"]
+    }
+
+
+def the_host(built: Built, role: str) -> dict[str, Any]:
+    """The one instance of a role."""
+    found = built.client("ec2").describe_instances(Filters=[{"Name": "tag:Role", "Values": [role]}])["Reservations"]
+    (instance,) = [instance for reservation in found for instance in reservation["Instances"]]
+    return dict(instance)
 
 
 def test_one_host_comes_up_closed_to_everybody_but_the_balancer(built: Built) -> None:
-    ec2 = built.client("ec2")
-    found = ec2.describe_instances(Filters=[{"Name": "tag:Role", "Values": ["nifi"]}])["Reservations"]
-    (instance,) = [instance for reservation in found for instance in reservation["Instances"]]
+    instance, platform = the_host(built, "nifi"), built.platform
     assert instance["MetadataOptions"]["HttpTokens"] == "required"
-    assert instance["SubnetId"] in built.platform["private_subnet_ids"]
+    assert instance["SubnetId"] in platform["private_subnet_ids"]
     assert "PublicIpAddress" not in instance
-    assert [group["GroupId"] for group in instance["SecurityGroups"]] == [built.platform["nifi"]["security_group_id"]]
-    rules = ec2.describe_security_group_rules(
-        Filters=[{"Name": "group-id", "Values": [built.platform["nifi"]["security_group_id"]]}]
-    )["SecurityGroupRules"]
-    incoming = {(r["FromPort"], r.get("ReferencedGroupInfo", {}).get("GroupId")) for r in rules if not r["IsEgress"]}
-    assert incoming == {
-        (9443, built.platform["alb"]["security_group_id"]),
-        (8443, built.platform["nifi"]["security_group_id"]),
+    assert [group["GroupId"] for group in instance["SecurityGroups"]] == [platform["nifi"]["security_group_id"]]
+    assert incoming(built, platform["nifi"]["security_group_id"]) == {
+        (9443, 9443, platform["alb"]["security_group_id"]),
+        (9444, 9444, platform["alb"]["security_group_id"]),
+        (8443, 8443, platform["nifi"]["security_group_id"]),
     }
+
+
+def test_airflows_host_is_found_by_its_components_and_closed_as_well(built: Built) -> None:
+    instance, airflow = the_host(built, "airflow"), built.platform["airflow"]
+    tags = {tag["Key"]: tag["Value"] for tag in instance["Tags"]}
+    assert tags["Components"] == "api-server scheduler dag-processor triggerer"
+    assert tags["aws:autoscaling:groupName"] == airflow["asg_names"][0] == "dev-airflow-all"
+    assert instance["SubnetId"] in built.platform["private_subnet_ids"]
+    assert incoming(built, airflow["security_group_id"]) == {
+        (9443, 9443, built.platform["alb"]["security_group_id"]),
+        (8793, 8794, airflow["security_group_id"]),
+    }
+    health = built.client("elbv2").describe_target_health(TargetGroupArn=airflow["target_group_arn"])
+    assert [(t["Target"]["Id"], t["Target"]["Port"]) for t in health["TargetHealthDescriptions"]] == [
+        (instance["InstanceId"], 9443)
+    ]
+
+
+def test_the_database_is_airflows_alone(built: Built) -> None:
+    database = built.platform["airflow"]["database"]
+    (found,) = built.client("rds").describe_db_instances(DBInstanceIdentifier="dev-airflow")["DBInstances"]
+    assert (found["Endpoint"]["Address"], found["Endpoint"]["Port"]) == (database["endpoint"], database["port"])
+    assert found["MasterUserSecret"]["SecretArn"] == database["master_secret_arn"]
+    assert found["StorageEncrypted"]
+    assert not found["PubliclyAccessible"]
+    (group,) = found["VpcSecurityGroups"]
+    assert incoming(built, group["VpcSecurityGroupId"]) == {
+        (5432, 5432, built.platform["airflow"]["security_group_id"])
+    }
+
+
+def test_spark_and_catalog_are_as_the_document_says(built: Built) -> None:
+    processing = built.platform["processing"]
+    application = built.client("emr-serverless").get_application(applicationId=processing["application_id"])
+    assert application["application"]["releaseLabel"] == processing["release_label"] == "emr-spark-8.0.0"
+    glue = built.client("glue")
+    for layer, warehouse in processing["warehouses"].items():
+        found = glue.get_database(Name=processing["databases"][layer])["Database"]
+        assert found["LocationUri"] == warehouse
+        assert warehouse == f"s3://{built.platform['buckets'][layer]}/warehouse"
 
 
 def test_the_trust_store_holds_the_users_ca_only(built: Built) -> None:

@@ -47,8 +47,8 @@ def resources(plan: dict[str, Any]) -> dict[str, Any]:
 def neutral(plan: dict[str, Any], env: str, account_id: str) -> dict[str, Any]:
     """The resources of a plan, without the environment's name and account."""
     text = json.dumps(resources(plan), sort_keys=True)
-    # not the folder /dev
-    text = re.sub(rf"\b{env}\b(?!/xvd)", "ENV", text.replace(account_id, "ACCOUNT"))
+    # a word of a name such as dev-nifi or dev_silver, but not the folder /dev
+    text = re.sub(rf"(?<![A-Za-z0-9]){env}(?![A-Za-z0-9]|/xvd)", "ENV", text.replace(account_id, "ACCOUNT"))
     return dict(json.loads(text))
 
 
@@ -80,3 +80,12 @@ def test_own_values_change_numbers_not_kinds(
         return {re.sub(r"\[[^\]]*\]", "", address) for address in resources(planner(env, example(env), "own"))}
 
     assert kinds("dev") == kinds("ppd") == kinds("prod")
+
+
+@pytest.mark.terraform
+@pytest.mark.parametrize("env", ["dev", "ppd", "prod"])
+def test_a_first_plan_only_creates(
+    env: str, planner: Callable[..., dict[str, Any]], example: Callable[[str], dict[str, Any]]
+) -> None:
+    changes = planner(env, example(env), "own")["resource_changes"]
+    assert {action for change in changes for action in change["change"]["actions"]} <= {"create", "read"}

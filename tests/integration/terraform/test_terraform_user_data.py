@@ -26,13 +26,15 @@ TOOLS = {
 }
 
 
-def render(agents: str = "{}") -> str:
+def render(agents: str = "{}", module: str = "nifi") -> str:
     """The template as Terraform renders it."""
-    template = ROOT / "terraform" / "modules" / "nifi" / "user-data.tpl"
+    terraform = ROOT / "terraform"
     values = f'{{ agents = {agents}, artifacts_bucket = "artifacts", region = "eu-central-1" }}'
+    shared = f'templatefile("{terraform}/shared/install-agents.tpl", {values})'
+    template = f'templatefile("{terraform}/modules/{module}/user-data.tpl", {{ install_agents = {shared} }})'
     done = subprocess.run(
         ["terraform", "console"],
-        input=f'base64encode(templatefile("{template}", {values}))\n',
+        input=f"base64encode({template})\n",
         capture_output=True,
         text=True,
         check=True,
@@ -99,8 +101,11 @@ def host(
     return Host(root, script)
 
 
-def test_shellcheck_is_content() -> None:
-    script = render(AGENT.replace("SHA", "0" * 64))
+@pytest.mark.parametrize("module", ["nifi", "airflow"])
+@pytest.mark.parametrize("agents", ["{}", AGENT.replace("SHA", "0" * 64)])
+def test_shellcheck_is_content(module: str, agents: str) -> None:
+    script = render(agents, module)
+    assert ("dpkg --install" in script) == (agents != "{}")
     subprocess.run(["shellcheck", "--shell=bash", "-"], input=script, text=True, check=True)
 
 

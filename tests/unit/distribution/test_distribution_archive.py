@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from rehearsal.distribution import archive, nifi
+from rehearsal.distribution import archive, lock, nifi
 from rehearsal.distribution.maven import Artifact, Folder, MavenError, fetch
 
 
@@ -69,17 +69,16 @@ def test_a_made_nar_leaves_out_what_its_parents_bring(tmp_path):
     assert "Nar-Dependency-Id: nifi-standard-shared-nar\r\n" in manifest
 
 
-def test_other_artifacts_than_the_locked_ones_are_refused(tmp_path, monkeypatch):
-    lock = tmp_path / "artifacts.sha256"
+def test_other_artifacts_than_the_locked_ones_are_refused(tmp_path):
+    locked = tmp_path / "artifacts.sha256"
     files = tmp_path / "parts" / "lib" / "files"
     files.mkdir(parents=True)
     (files / "nifi-api-2.3.0.jar").write_bytes(b"one")
-    monkeypatch.setattr(nifi, "LOCK", lock)
-    nifi._write_lock(tmp_path / "parts")
-    nifi._check_lock(tmp_path / "parts")
+    lock.write(locked, lock.fetched(tmp_path / "parts"))
+    lock.check(locked, lock.fetched(tmp_path / "parts"), tmp_path / "maven", "some.module")
     (files / "nifi-api-2.3.0.jar").write_bytes(b"another")
-    with pytest.raises(nifi.DistributionError, match=r"not the locked ones: nifi-api-2\.3\.0\.jar\. Delete"):
-        nifi._check_lock(tmp_path / "parts")
+    with pytest.raises(lock.DistributionError, match=r"not the locked ones: nifi-api-2\.3\.0\.jar\. Delete"):
+        lock.check(locked, lock.fetched(tmp_path / "parts"), tmp_path / "maven", "some.module")
 
 
 def test_every_locked_artifact_has_a_checksum():

@@ -48,6 +48,7 @@ def test_options_may_stand_anywhere():
     assert (found.verb, found.action, found.user, str(found.to)) == ("certificates", "export", "alice", "/tmp/x")
     assert cli.options(["--env", "dev"]).verb == "apply"
     assert cli.options(["--env", "dev", "--only", "hosts", "--only", "access"]).only == ("hosts", "access")
+    assert cli.options(["--env", "dev", "--only", "pipelines"]).only == ("pipelines",)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_nonsense_is_refused_with_code_3(arguments, tmp_path, capsys):
 def test_help_teaches(capsys, tmp_path):
     assert cli.entry(["--help"], tmp_path) == 0
     text = capsys.readouterr().out
-    for word in (*verbs.VERBS, "examples:", "exit codes: 0 done", "infrastructure", "--rehearse"):
+    for word in (*verbs.VERBS, "examples:", "exit codes: 0 done", "infrastructure", "--only pipelines", "--rehearse"):
         assert word in text
 
 
@@ -165,6 +166,7 @@ def test_who_can(project, capsys):
         "rule 3 of access.yml matches (organization = Platform, organizational_unit = DataEng): role engineer" in text
     )
     assert "read/write  /process-groups/root" in text
+    assert "Airflow: User" in text
 
 
 @pytest.mark.parametrize(
@@ -186,7 +188,7 @@ def test_who_can_with_any_dn(project, capsys, dn, role):
 def test_who_can_of_an_unknown_user(project, capsys):
     code, text = ended(capsys, project, "who-can", "nobody")
     assert code == 1
-    assert "nobody has no request in cert-requests/dev (there are: alice, bob)" in text
+    assert "nobody has no request in cert-requests/dev (there are: airflow, alice, bob, flights-producer)" in text
 
 
 def test_who_can_explains_where_nothing_matches():

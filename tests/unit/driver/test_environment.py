@@ -126,3 +126,32 @@ def test_another_region(project):
     path = project.inventory("dev") / "group_vars" / "all" / "platform.yml"
     edit(path, "eu-central-1", "us-east-1")
     assert "platform_region is us-east-1" in refusal(project)
+
+
+def test_what_a_verification_puts_in_is_a_known_variable(project):
+    path = project.inventory("dev") / "group_vars" / "all" / "verification.yml"
+    edit(path, "verify_pipelines_data", "verify_pipeline_data")
+    assert "nothing reads verify_pipeline_data; did you mean verify_pipelines_data?" in refusal(project)
+
+
+def test_no_data_is_put_into_other_environments_than_dev(project):
+    for env in ("ppd", "prod"):
+        text = (project.inventory(env) / "group_vars" / "all" / "verification.yml").read_text()
+        assert "verify_pipelines_data: none" in text
+
+
+def test_services_with_roles_of_their_own(project):
+    """A service has a request and a role like a person; the role may be nothing in NiFi or Airflow."""
+    access = project.inventory("dev") / "group_vars" / "all" / "access.yml"
+    edit(
+        access,
+        "  rules:\n",
+        "  rules:\n    - {role: pusher, match: {organization: Platform, organizational_unit: Pushers}}\n",
+    )
+    edit(access, "  roles:\n", "  roles:\n    pusher: {description: Pushes records, nifi: [], airflow: []}\n")
+    request = project.requests("dev") / "pusher.yaml"
+    subject = "{common_name: pusher, organizational_unit: Pushers, organization: Platform}"
+    request.write_text(f"user: pusher\nenv: dev\nkind: service\nsubject: {subject}\nexpiry_days: 30\n")
+    found = environment.load(project, "dev", EXAMPLE)
+    assert found.access.roles["pusher"].airflow == []
+    assert "pusher" in [item.user for item in found.requests]

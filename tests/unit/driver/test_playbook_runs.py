@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from driver.ansible import Ansible, failed
+from driver.ansible import Ansible, _choices, failed
 from driver.errors import DriverError, Interrupted
 from driver.process import Processes
 from driver.project import Project, private_folder
@@ -142,6 +142,17 @@ def test_check_mode_and_limit(ansible, tmp_path):
     outcome = ansible.run("good.yml", {"value": "x", "report": str(tmp_path / "report")}, limit="two", check=True)
     assert not (tmp_path / "report").exists()
     assert {host for host, _ in outcome.changed} <= {"two"}
+
+
+def test_tags_can_be_left_out():
+    assert _choices(("nifi", "edge"), ("pipelines",), None, False) == ["--tags=nifi,edge", "--skip-tags=pipelines"]
+    assert _choices((), (), "i-1", True) == ["--limit=i-1,localhost", "--check", "--diff"]
+
+
+def test_nothing_is_shown_where_the_answer_is_the_output(ansible, tmp_path):
+    before = shown(ansible)
+    ansible.silent().run("good.yml", {"value": "x", "report": str(tmp_path / "report")})
+    assert shown(ansible) == before
 
 
 def test_ctrl_c_ends_a_playbook(ansible):

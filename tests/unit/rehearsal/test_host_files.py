@@ -18,7 +18,7 @@ VPC = Vpc("vpc-1", "111122223333", "10.20.0.0/16")
 
 
 def test_every_way_into_a_host_knows_the_account() -> None:
-    files = container.host_files(instance("sg-1"), VPC, "", "ssh-ed25519 AAAA rehearsal")
+    files = container.host_files(instance("sg-1"), VPC, "", "ssh-ed25519 AAAA rehearsal", "PEM")
     api = "AWS_ENDPOINT_URL=http://10.20.0.1:4566"
     for path in (
         "etc/environment",
@@ -32,7 +32,7 @@ def test_every_way_into_a_host_knows_the_account() -> None:
 
 def test_user_data_arrives_as_it_was_given() -> None:
     raw = b"\x1f\x8b not text"
-    files = container.host_files(instance("sg-1"), VPC, base64.b64encode(raw).decode(), "key")
+    files = container.host_files(instance("sg-1"), VPC, base64.b64encode(raw).decode(), "key", "PEM")
     assert files["var/lib/cloud/seed/nocloud/user-data"] == (0o600, raw)
 
 

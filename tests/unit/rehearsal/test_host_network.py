@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -45,3 +46,16 @@ def test_the_gateway_is_the_first_address() -> None:
 )
 def test_a_network_the_machine_reaches_already_is_refused(route: dict[str, str], taken: str | None) -> None:
     assert network.overlapping(IPv4Network("10.20.0.0/16"), [route], "dpabcd") == taken
+
+
+def test_a_bridge_keeps_its_address_whoever_is_plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bridge without an address of its own takes a port's: its neighbours would look for the gateway in vain."""
+    said: list[str] = []
+    monkeypatch.setattr(network, "links", lambda: [])
+    monkeypatch.setattr(network, "_routes", lambda: [])
+    monkeypatch.setattr(network, "_batch", lambda *lines: said.extend(lines))
+    network.ensure_bridge(VPC)
+    network.ensure_bridge(VPC)
+    address = re.search(r" address (02(?::[0-9a-f]{2}){5}) type bridge$", said[0])
+    assert address
+    assert said[:3] == said[3:]

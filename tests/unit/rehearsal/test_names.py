@@ -7,6 +7,7 @@ from pathlib import Path
 from rehearsal.accounts import Opened
 from rehearsal.hosts import names
 from rehearsal.hosts.model import Snapshot, Vpc
+from tests.unit.rehearsal.test_database_settings import database
 from tests.unit.rehearsal.test_firewall import instance
 
 ACCOUNT = "111122223333"
@@ -44,3 +45,10 @@ def test_nothing_is_asked_outside() -> None:
         "listen-address=10.30.0.1",
     ]
     assert not [line for line in lines if line.startswith("server=")]
+
+
+def test_a_databases_endpoint_leads_to_its_interface() -> None:
+    one = database(endpoint="dev-airflow.C1.eu-central-1.rds.amazonaws.com", address="10.20.1.9")
+    made = database(state="creating", endpoint="")
+    lines = names.records([snapshot(databases=(one, made))], OPENED)
+    assert lines == ["10.20.1.9 dev-airflow.c1.eu-central-1.rds.amazonaws.com"]

@@ -18,7 +18,7 @@ from rehearsal.hosts.podman import CONTAINERS_CONF, plain_cgroup2
 from rehearsal.paths import CHECKOUT
 
 
-def opened(**more: str) -> Opened:
+def opened(**more: Any) -> Opened:
     return Opened("dev", "111122223333", "eu-central-1", "dev.rehearsal.localhost", **more)
 
 
@@ -26,8 +26,8 @@ def test_accounts_are_remembered(tmp_path: Path) -> None:
     registry = Registry(tmp_path)
     assert registry.all() == {}
     registry.add(opened())
-    registry.add(opened(archive="/x.zip"))
-    assert Registry(tmp_path).all() == {"dev": opened(archive="/x.zip")}
+    registry.add(opened(archives={"x.zip": "/x.zip"}))
+    assert Registry(tmp_path).all() == {"dev": opened(archives={"x.zip": "/x.zip"})}
     registry.remove("dev")
     assert registry.all() == {}
 
@@ -60,7 +60,7 @@ def uploads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Uploads:
 
 def test_the_archive_is_put_once_for_each_life_of_its_bucket(uploads: Uploads, tmp_path: Path) -> None:
     (tmp_path / "nifi.zip").write_bytes(b"x")
-    account = opened(archive=str(tmp_path / "nifi.zip"), archive_bucket="artifacts", archive_key="nifi/nifi.zip")
+    account = opened(bucket="artifacts", archives={"nifi/nifi.zip": str(tmp_path / "nifi.zip")})
     s3 = S3()
     uploads.reconcile(account, s3)  # type: ignore[arg-type]
     assert s3.put == [], "no bucket yet"

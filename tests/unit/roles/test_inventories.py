@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 ENVIRONMENTS = ("dev", "ppd", "prod")
 sys.path.insert(0, str(ROOT / "collections"))
 
-from ansible_collections.dataplatform.aws.plugins.module_utils import _dn  # noqa: E402
+from ansible_collections.dataplatform.aws.plugins.module_utils import _dn, _requests  # noqa: E402
 
 
 def load(env: str, name: str) -> Any:
@@ -105,3 +105,34 @@ def test_only_admins_reach_users_and_policies():
 def test_each_role_has_what_the_lesser_ones_have():
     assert grants("viewer") <= grants("operator") <= grants("admin")
     assert grants("viewer") <= grants("engineer") <= grants("admin")
+
+
+def test_programs_may_do_their_one_thing():
+    """Airflow starts flows and builds none; whoever pushes records opens neither NiFi nor Airflow."""
+    assert grants("producer") == set()
+    assert grants("trigger") == {
+        ("/flow", "read"),
+        ("/process-groups/root", "read"),
+        ("/operation/process-groups/root", "write"),
+    }
+    assert [access("dev")["roles"][role]["airflow"] for role in ("producer", "trigger")] == [[], []]
+
+
+def test_each_role_of_airflow_belongs_to_one_role_of_people():
+    found = {role: one["airflow"] for role, one in access("dev")["roles"].items() if one["airflow"]}
+    assert found == {"viewer": ["Viewer"], "engineer": ["User"], "operator": ["Op"], "admin": ["Admin"]}
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+@pytest.mark.parametrize(("user", "role"), [("airflow", "trigger"), ("flights-producer", "producer")])
+def test_services_get_their_role_by_the_rules(env, user, role):
+    folder = ROOT / "cert-requests" / env
+    found = {one.user: one for one in _requests.load_directory(str(folder), env)}[user]
+    assert found.kind == "service"
+    assert _dn.match(found.subject, access(env)["rules"]) == role
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_only_airflows_own_role_may_fetch_its_key(env):
+    found = {one.user: one for one in _requests.load_directory(str(ROOT / "cert-requests" / env), env)}
+    assert found["airflow"].principal == f"role/{env}-nifi-trigger"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.dataplatform.aws.plugins.module_utils._verification._checks import CheckFailed, Checks, Outcome
 from ansible_collections.dataplatform.aws.plugins.module_utils._verification._network import (
+    Port,
     check_computed,
     check_tried,
     sources_of,
@@ -13,6 +14,7 @@ from ansible_collections.dataplatform.aws.plugins.module_utils._verification._us
     check_certificate,
     check_grants,
 )
+from ansible_collections.dataplatform.aws.plugins.modules.platform_verification import ports
 
 ALICE = "CN=alice,OU=DataEng,O=Platform"
 FLOW = {"resource": "/flow", "actions": ["read"]}
@@ -86,13 +88,48 @@ def test_rules_of_other_ports_and_egress_do_not_count():
     assert sources_of([rule(22, cidr="0.0.0.0/0"), rule(9443, cidr="0.0.0.0/0", egress=True)], 9443) == set()
 
 
-def attempt(port, connected):
-    return {"source": "10.0.0.9", "target": "10.0.0.4", "port": port, "connected": connected}
+def attempt(port, connected, **more):
+    return {"source": "10.0.0.9", "target": "10.0.0.4", "port": port, "connected": connected, **more}
 
 
 def test_a_connection_from_another_host_is_found():
     with pytest.raises(CheckFailed, match=r"10\.0\.0\.9 reached 10\.0\.0\.4"):
-        check_tried([attempt(9443, False), attempt(8443, True)], 8443)
+        check_tried([attempt(9443, False), attempt(8443, True)], Port("node", "nifi", 8443, []))
+
+
+def test_one_number_on_two_kinds_of_hosts_is_two_ports():
+    tried = [attempt(9443, False), attempt(9443, True, service="airflow")]
+    assert check_tried(tried, Port("edge", "nifi", 9443, [])).status == "passed"
+    with pytest.raises(CheckFailed) as error:
+        check_tried(tried, Port("airflow-edge", "airflow", 9443, []))
+    assert error.value.fix == "close port 9443 in the security group of the airflow hosts"
+
+
+DOCUMENT = {
+    "alb": {"security_group_id": "sg-alb"},
+    "nifi": {"security_group_id": "sg-nifi", "edge_port": 9443, "https_port": 8443},
+}
+NEWER = {
+    "airflow": {"security_group_id": "sg-airflow", "edge_port": 9443, "api_port": 8080},
+    "ingest": {"edge_port": 9444, "listen_port": 9500},
+}
+
+
+@pytest.mark.parametrize(
+    ("document", "names"),
+    [
+        (DOCUMENT, ["edge", "node"]),
+        (DOCUMENT | NEWER, ["edge", "node", "ingest-edge", "ingest-listener", "airflow-edge", "airflow-api"]),
+    ],
+)
+def test_only_ports_that_the_platform_has_are_judged(document, names):
+    """Documents of platforms without Airflow keep working."""
+    asked = []
+    found = ports(document, lambda service: asked.append(service) or [])
+    assert [port.name for port in found] == names
+    assert len(asked) == len(set(asked)) == (2 if "airflow" in document else 1)
+    edges = [port for port in found if port.name.endswith("edge")]
+    assert [set(port.allowed) for port in edges] == [{"sg-alb"}] * len(edges)
 
 
 def test_a_broken_check_fails_and_the_next_one_still_runs():

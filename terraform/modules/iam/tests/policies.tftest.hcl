@@ -19,6 +19,9 @@ variables {
   data_key_arn    = "arn:aws:kms:eu-central-1:111122223333:key/11111111-2222-3333-4444-555555555555"
   trust_store_arn = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:truststore/dev-users/0123456789abcdef"
 
+  spark_application_arn = "arn:aws:emr-serverless:eu-central-1:111122223333:/applications/00f1r1ex2mpl3001"
+  deadline_topic_arn    = "arn:aws:sns:eu-central-1:111122223333:dev-airflow-deadlines"
+
   bucket_arns = {
     bronze       = "arn:aws:s3:::dl-dev-bronze-test"
     silver       = "arn:aws:s3:::dl-dev-silver-test"
@@ -26,6 +29,7 @@ variables {
     certificates = "arn:aws:s3:::nifi-dev-certs-test"
     artifacts    = "arn:aws:s3:::dataplatform-dev-artifacts-test"
     logs         = "arn:aws:s3:::dataplatform-dev-logs-test"
+    dags         = "arn:aws:s3:::dataplatform-dev-dags-test"
   }
 
   issue_users_policy    = "{\"Version\":\"2012-10-17\",\"Statement\":[]}"
@@ -40,6 +44,8 @@ run "no_policy_allows_everything" {
       for document in [
         data.aws_iam_policy_document.nifi, data.aws_iam_policy_document.nifi_trigger, data.aws_iam_policy_document.issuer,
         data.aws_iam_policy_document.pickup, data.aws_iam_policy_document.plan, data.aws_iam_policy_document.apply,
+        data.aws_iam_policy_document.airflow, data.aws_iam_policy_document.spark,
+        data.aws_iam_policy_document.nifi_lake,
         ] : [
         for s in jsondecode(document.json).Statement : [
           for action in flatten([s.Action]) : !endswith(action, ":*") && action != "*"
@@ -51,7 +57,11 @@ run "no_policy_allows_everything" {
 
   assert {
     condition = alltrue(flatten([
-      for document in [data.aws_iam_policy_document.nifi, data.aws_iam_policy_document.issuer, data.aws_iam_policy_document.pickup, data.aws_iam_policy_document.nifi_trigger] : [
+      for document in [
+        data.aws_iam_policy_document.nifi, data.aws_iam_policy_document.issuer, data.aws_iam_policy_document.pickup,
+        data.aws_iam_policy_document.nifi_trigger, data.aws_iam_policy_document.airflow, data.aws_iam_policy_document.spark,
+        data.aws_iam_policy_document.nifi_lake,
+        ] : [
         for s in jsondecode(document.json).Statement : contains(["Metrics", "ReadTrustStore"], s.Sid) if contains(flatten([s.Resource]), "*")
       ]
     ]))
@@ -91,6 +101,82 @@ run "hosts_touch_their_own_keystore_only" {
   assert {
     condition     = one([for s in jsondecode(data.aws_iam_policy_document.nifi.json).Statement : s if s.Sid == "OwnKeystore"]).Condition.StringLike["aws:userid"] == "*:$${aws:ResourceTag/InstanceId}"
     error_message = "the secret's tag must name the instance that asks"
+  }
+}
+
+run "airflow_holds_its_own_secrets_and_changes_no_data" {
+  command = plan
+
+  assert {
+    condition = toset(flatten([
+      for s in jsondecode(data.aws_iam_policy_document.airflow.json).Statement : s.Resource if strcontains(join(" ", flatten([s.Action])), "secretsmanager:")
+    ])) == toset(["arn:aws:secretsmanager:eu-central-1:111122223333:secret:dataplatform/dev/airflow/*"])
+    error_message = "no user's certificate, and not the database's master password"
+  }
+
+  assert {
+    condition = toset(flatten([
+      for s in jsondecode(data.aws_iam_policy_document.airflow.json).Statement : s.Resource
+      if can(regex("s3:(Put|Delete|Abort)", join(" ", flatten([s.Action]))))
+    ])) == toset(["arn:aws:s3:::dataplatform-dev-logs-test/airflow/*"])
+    error_message = "hosts write their task logs, and neither DAGs nor data"
+  }
+
+  assert {
+    condition = one([for s in jsondecode(data.aws_iam_policy_document.airflow.json).Statement : s if s.Sid == "HandRoleToSpark"]) == {
+      Sid       = "HandRoleToSpark"
+      Effect    = "Allow"
+      Action    = "iam:PassRole"
+      Resource  = "arn:aws:iam::111122223333:role/dev-spark-execution"
+      Condition = { StringEquals = { "iam:PassedToService" = "emr-serverless.amazonaws.com" } }
+    }
+    error_message = "one role, to one service"
+  }
+
+  assert {
+    condition     = jsondecode(data.aws_iam_policy_document.nifi_trigger.json).Statement == [{ Sid = "OneCertificate", Effect = "Allow", Action = "secretsmanager:GetSecretValue", Resource = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:dataplatform/dev/users/airflow/*" }]
+    error_message = "the trigger's role reads one certificate and does nothing else"
+  }
+}
+
+run "layers_are_written_by_whom_they_belong_to" {
+  command = plan
+
+  assert {
+    condition = !anytrue(flatten([
+      for s in jsondecode(data.aws_iam_policy_document.spark.json).Statement : [
+        for resource in flatten([s.Resource]) : strcontains(resource, "bronze")
+      ] if can(regex("(Put|Delete|Abort|Create|Update)", join(" ", flatten([s.Action]))))
+    ]))
+    error_message = "jobs read bronze, and never change what came in"
+  }
+
+  assert {
+    condition = toset(flatten([
+      for s in jsondecode(data.aws_iam_policy_document.spark.json).Statement : s.Resource if contains(flatten([s.Action]), "glue:UpdateTable")
+      ])) == toset([
+      "arn:aws:glue:eu-central-1:111122223333:catalog",
+      "arn:aws:glue:eu-central-1:111122223333:database/dev_silver", "arn:aws:glue:eu-central-1:111122223333:table/dev_silver/*",
+      "arn:aws:glue:eu-central-1:111122223333:database/dev_gold", "arn:aws:glue:eu-central-1:111122223333:table/dev_gold/*",
+    ])
+    error_message = "tables are made in silver and gold"
+  }
+
+  assert {
+    condition = toset(flatten([
+      for s in jsondecode(data.aws_iam_policy_document.nifi_lake.json).Statement : s.Resource if contains(flatten([s.Action]), "s3:PutObject")
+    ])) == toset(["arn:aws:s3:::dl-dev-bronze-test/*"])
+    error_message = "flows write to bronze, and nowhere else"
+  }
+
+  assert {
+    condition     = !strcontains(data.aws_iam_policy_document.nifi_lake.json, "acm-pca") && !strcontains(data.aws_iam_policy_document.nifi.json, "dl-dev-bronze-test")
+    error_message = "flows issue no certificates, and hosts do not write to the lake"
+  }
+
+  assert {
+    condition     = one(jsondecode(data.aws_iam_policy_document.spark_trust.json).Statement).Condition.StringEquals["aws:SourceAccount"] == "111122223333"
+    error_message = "another account's application is not handed the role"
   }
 }
 

@@ -64,7 +64,7 @@ run "one_nat_gateway" {
   }
 
   assert {
-    condition     = aws_vpc_endpoint.s3.vpc_endpoint_type == "Gateway" && length(aws_vpc_endpoint.interface) == 8
+    condition     = aws_vpc_endpoint.s3.vpc_endpoint_type == "Gateway" && length(aws_vpc_endpoint.interface) == 11
     error_message = "S3 by the free gateway endpoint, other services by interface endpoints"
   }
 }

@@ -11,6 +11,7 @@ variables {
   listener_arn          = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/dev/0123456789abcdef/0123456789abcdef"
   alb_security_group_id = "sg-0123456789abcdef0"
   host                  = "nifi.dev.data.example.com"
+  ingest_host           = "ingest.dev.data.example.com"
   instance_profile_arn  = "arn:aws:iam::111122223333:instance-profile/dev-nifi-instance"
   artifacts_bucket      = "dataplatform-dev-artifacts-test"
   sizing                = { instance_type = "t3.large", min = 1, max = 1, desired = 1 }
@@ -70,6 +71,32 @@ run "the_edge_is_for_the_balancer_only" {
   assert {
     condition     = aws_lb_target_group.this.protocol == "HTTPS" && aws_lb_target_group.this.stickiness[0].enabled && aws_lb_target_group.this.health_check[0].path == "/edge-health"
     error_message = "TLS to the edge, sticky, healthy only when NiFi is"
+  }
+}
+
+run "records_come_in_by_a_way_of_their_own" {
+  assert {
+    condition = (
+      aws_vpc_security_group_ingress_rule.ingest.referenced_security_group_id == "sg-0123456789abcdef0" &&
+      aws_vpc_security_group_ingress_rule.ingest.cidr_ipv4 == null && aws_vpc_security_group_ingress_rule.ingest.from_port == 9444 &&
+      aws_vpc_security_group_egress_rule.alb_ingest.to_port == 9444
+    )
+    error_message = "the edge for records trusts the balancer's headers as well: nobody else reaches it"
+  }
+
+  assert {
+    condition     = aws_lb_listener_rule.ingest.listener_arn == var.listener_arn && one(one(aws_lb_listener_rule.ingest.condition).host_header).values == toset(["ingest.dev.data.example.com"])
+    error_message = "a host rule on the shared listener, which verifies clients"
+  }
+
+  assert {
+    condition     = aws_lb_target_group.ingest.protocol == "HTTPS" && aws_lb_target_group.ingest.port == 9444 && aws_lb_target_group.ingest.health_check[0].path == "/ingest-health"
+    error_message = "TLS to the edge, healthy only when records are taken"
+  }
+
+  assert {
+    condition     = aws_lb_listener_rule.ingest.priority != aws_lb_listener_rule.this.priority
+    error_message = "two rules, two priorities"
   }
 }
 

@@ -15,6 +15,12 @@ variables {
   nifi                  = { instance_type = "t3.large", min = 1, max = 1, desired = 1 }
   nifi_archive_url      = "s3://dataplatform-dev-artifacts-test/nifi/nifi-2.3.0-bin.zip"
   nifi_archive_checksum = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+
+  airflow    = { groups = { all = { components = ["api-server", "scheduler", "dag-processor", "triggerer"], instance_type = "t3.large", min = 1, max = 1, desired = 1 } } }
+  database   = { instance_class = "db.t4g.small" }
+  processing = { max_vcpu = 16, max_memory_gb = 64 }
+
+  pipelines_directory = "tests/pipelines"
 }
 
 run "the_document_says_what_was_built" {
@@ -29,15 +35,42 @@ run "the_document_says_what_was_built" {
   }
 
   assert {
-    condition = alltrue([for name in ["env", "account_id", "region", "domain", "vpc_id", "vpc_cidr", "private_subnet_ids", "urls", "hosts", "alb", "pki", "buckets", "kms", "nifi", "roles", "alarm_topic_arn"] :
+    condition = alltrue([for name in ["env", "account_id", "region", "domain", "vpc_id", "vpc_cidr", "private_subnet_ids", "urls", "hosts", "alb", "pki", "buckets", "kms", "nifi", "airflow", "ingest", "processing", "roles", "alarm_topic_arn"] :
       contains(keys(output.platform), name)
     ])
     error_message = "what playbooks and driver look for"
   }
 
   assert {
-    condition     = length(aws_ssm_parameter.document.value) < 4096
-    error_message = "a standard parameter holds 4 KB"
+    condition     = length(aws_ssm_parameter.document.value) < 8192 && aws_ssm_parameter.document.tier == "Advanced"
+    error_message = "an advanced parameter holds 8 KB"
+  }
+
+  assert {
+    condition     = output.platform.urls == { nifi = "https://nifi.dev.data.example.com/nifi/", airflow = "https://airflow.dev.data.example.com/", ingest = "https://ingest.dev.data.example.com/" }
+    error_message = "where people and producers go"
+  }
+
+  assert {
+    condition     = output.platform.airflow.asg_names == ["dev-airflow-all"] && output.platform.airflow.database.instance_id == "dev-airflow" && output.platform.buckets.dags != null
+    error_message = "Airflow's hosts, database and DAG bucket"
+  }
+
+  assert {
+    condition = alltrue(flatten([for section, names in {
+      airflow = [
+        "asg_names", "target_group_arn", "security_group_id", "edge_port", "api_port", "log_group", "dags_prefix", "secrets_prefix",
+        "trigger_role_arn", "trigger_secret_prefix", "deadline_topic_arn", "database",
+      ]
+      ingest     = ["target_group_arn", "edge_port", "listen_port"]
+      processing = ["application_id", "execution_role_arn", "release_label", "jobs_bucket", "jobs_prefix", "logs_uri", "databases", "warehouses"]
+    } : [for name in names : contains(keys(output.platform[section]), name)]]))
+    error_message = "what the playbooks of Airflow and the pipelines look for"
+  }
+
+  assert {
+    condition     = output.platform.processing.databases == { bronze = "dev_bronze", silver = "dev_silver", gold = "dev_gold" } && output.platform.ingest == merge(output.platform.ingest, { edge_port = 9444, listen_port = 9500 })
+    error_message = "databases by layer, ports by their names"
   }
 }
 

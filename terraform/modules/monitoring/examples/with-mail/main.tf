@@ -24,7 +24,17 @@ module "monitoring" {
   users_ca_arn    = "arn:aws:acm-pca:eu-central-1:111122223333:certificate-authority/11111111-2222-3333-4444-555555555555"
 
   nifi = {
-    asg_name            = "dev-nifi"
-    target_group_suffix = "targetgroup/dev-nifi/0123456789abcdef"
+    asg_name                   = "dev-nifi"
+    target_group_suffix        = "targetgroup/dev-nifi/0123456789abcdef"
+    ingest_target_group_suffix = "targetgroup/dev-ingest/0123456789abcdef"
   }
+
+  airflow = {
+    asg_names           = ["dev-airflow-all"]
+    target_group_suffix = "targetgroup/dev-airflow/0123456789abcdef"
+    deadline_topic_name = "dev-airflow-deadlines"
+  }
+
+  database             = { instance_id = "dev-airflow", storage_gib = 20 }
+  spark_application_id = "00f1r1ex2mpl3001"
 }

@@ -25,6 +25,7 @@ module "nifi" {
   listener_arn          = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/dev-dataplatform/0123456789abcdef/0123456789abcdef"
   alb_security_group_id = "sg-0123456789abcdef0"
   host                  = "nifi.dev.data.example.com"
+  ingest_host           = "ingest.dev.data.example.com"
   instance_profile_arn  = "arn:aws:iam::111122223333:instance-profile/dev-nifi-instance"
   artifacts_bucket      = "dataplatform-dev-artifacts-example"
   sizing                = { instance_type = "t3.large", min = 1, max = 1, desired = 1 }

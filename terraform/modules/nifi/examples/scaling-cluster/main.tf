@@ -25,6 +25,7 @@ module "nifi" {
   listener_arn          = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/prod-dataplatform/0123456789abcdef/0123456789abcdef"
   alb_security_group_id = "sg-0123456789abcdef0"
   host                  = "nifi.data.example.com"
+  ingest_host           = "ingest.data.example.com"
   instance_profile_arn  = "arn:aws:iam::111122223333:instance-profile/prod-nifi-instance"
   artifacts_bucket      = "dataplatform-prod-artifacts-example"
 

@@ -30,4 +30,10 @@ module "platform" {
   nifi                  = { instance_type = "t3.large", min = 1, max = 1, desired = 1 }
   nifi_archive_url      = "https://archive.apache.org/dist/nifi/2.3.0/nifi-2.3.0-bin.zip"
   nifi_archive_checksum = "sha256:022806e16b7f43db06b148f329499ec5130226c33975119824370717d61474d0"
+
+  airflow    = { groups = { all = { components = ["api-server", "scheduler", "dag-processor", "triggerer"], instance_type = "t3.large", min = 1, max = 1, desired = 1 } } }
+  database   = { instance_class = "db.t4g.small" }
+  processing = { max_vcpu = 16, max_memory_gb = 64 }
+
+  pipelines_directory = "${path.module}/../../../../../pipelines"
 }

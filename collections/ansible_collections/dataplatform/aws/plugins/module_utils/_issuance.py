@@ -46,7 +46,10 @@ class Account:
     tags: dict[str, str] = field(default_factory=dict)
 
     def principal(self, request: _requests.Request) -> str:
-        return request.principal or self.default_principal
+        """The ARN of who may fetch the key: the request's own, completed like the pickup role's, or the pickup role."""
+        if not request.principal or request.principal.startswith("arn:"):
+            return request.principal or self.default_principal
+        return f"{self.default_principal.rsplit(':', 1)[0]}:{request.principal}"
 
 
 @dataclass

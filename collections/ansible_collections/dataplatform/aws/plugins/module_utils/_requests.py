@@ -30,8 +30,9 @@ KINDS = ("user", "service")
 REQUIRED = ("user", "env", "subject", "expiry_days")
 OPTIONAL = ("kind", "csr", "key_type", "principal", "revoked", "revocation_reason")
 USER = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
-# A role or user of IAM: somebody who can be told apart from all others in a resource policy.
-PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>\d{12}):(?:role|user)/[A-Za-z0-9+=,.@_/-]{1,512}")
+# A role or user of IAM: somebody who can be told apart from all others in a resource policy. Without the first part it
+# is of the environment's own account, whose number is no part of what is reviewed.
+PRINCIPAL = re.compile(r"(?:arn:aws[a-z-]*:iam::(?P<account>\d{12}):)?(?:role|user)/[A-Za-z0-9+=,.@_/-]{1,512}")
 MIN_DAYS, MAX_DAYS = 1, 365
 MAX_BYTES = 65536
 MAX_DEPTH = 3
@@ -51,7 +52,8 @@ class Request:
     """A reviewed request.
 
     subject passes the subject policy; csr is PEM text or None (then a key of key_type is made for the user);
-    principal is the ARN that may fetch the key, or None; sha256 identifies what was reviewed.
+    principal is who may fetch the key, an ARN or role/NAME (user/NAME) of the environment's account, or None;
+    sha256 identifies what was reviewed.
     """
 
     user: str
@@ -237,8 +239,9 @@ class _Reader:
     def check_principal(self, value: t.Any, env: str) -> None:
         match = PRINCIPAL.fullmatch(value) if isinstance(value, str) else None
         if match is None:
-            self.finding("principal", f"principal is {value!r}; give the ARN of an IAM role or user, no wildcards")
-        elif self.account and match.group("account") != self.account:
+            hint = "give the ARN of an IAM role or user, or role/NAME, no wildcards"
+            self.finding("principal", f"principal is {value!r}; {hint}")
+        elif self.account and match.group("account") not in (None, self.account):
             self.finding("principal", f"principal is {value!r}; give one of this environment's account, {self.account}")
 
     def check_csr(self, value: t.Any, env: str) -> None:

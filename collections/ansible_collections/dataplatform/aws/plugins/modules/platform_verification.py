@@ -11,9 +11,11 @@ version_added: 0.1.0
 short_description: Verify a data platform by logging in as its users do
 description:
   - Logs in to NiFi through the balancer with one probe certificate for each role and compares what each may do with what is declared.
+  - Where the platform document has C(airflow), does the same in Airflow with its roles; where it has C(ingest), sends a request as each role
+    to the door for records, to a path where no flow listens.
   - Tries everything that must be refused, each by a check of its own - no certificate, another CA's, a lapsed one, a revoked one,
     identity headers sent by the client, writes caused by another site, certificates named like the platform's own identities,
-    and connections that go around the balancer.
+    another certificate's token, and connections that go around the balancer.
   - Compares each issued certificate with its reviewed request, and NiFi's effective policies with the role of its DN.
   - Probe certificates live for an hour at most; their keys exist in the module's memory only.
   - The module never fails because of a failed check. Judge O(ignore:checks) of the result.
@@ -66,6 +68,11 @@ options:
         description: Whether a connection came about.
         type: bool
         required: true
+      service:
+        description: Whose host the target is.
+        type: str
+        choices: [nifi, airflow]
+        default: nifi
   ca_path:
     description:
       - CA file that signed the listener's certificate. The system's trust store when omitted or empty.
@@ -155,7 +162,7 @@ import typing as t
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.dataplatform.aws.plugins.module_utils import _acmpca, _aws, _dn, _pki, _registry, _trust_store
-from ansible_collections.dataplatform.aws.plugins.module_utils._verification import _probes, _run
+from ansible_collections.dataplatform.aws.plugins.module_utils._verification import _network, _probes, _run
 from ansible_collections.dataplatform.aws.plugins.module_utils._verification._http import Endpoint
 
 ATTEMPT = {
@@ -163,6 +170,7 @@ ATTEMPT = {
     "target": {"type": "str", "required": True},
     "port": {"type": "int", "required": True},
     "connected": {"type": "bool", "required": True},
+    "service": {"type": "str", "choices": ["nifi", "airflow"], "default": "nifi"},
 }
 
 
@@ -207,27 +215,53 @@ class Account:
         certificate = _pki.load_certificate(found.certificate_pem)
         return {"dn": _dn.from_certificate(certificate).rfc4514(), "serial": _pki.serial_hex(certificate)}
 
-    def security_group_rules(self) -> list[dict[str, t.Any]]:
-        """The rules of the NiFi hosts' security group."""
-        filters = [{"Name": "group-id", "Values": [self.platform["nifi"]["security_group_id"]]}]
+    def rules(self, service: str) -> list[dict[str, t.Any]]:
+        """The rules of the security group of a service's hosts."""
+        filters = [{"Name": "group-id", "Values": [self.platform[service]["security_group_id"]]}]
         return _aws.pages(self.ec2, "describe_security_group_rules", "SecurityGroupRules", Filters=filters)
+
+
+def ports(platform: t.Mapping[str, t.Any], rules: t.Callable[[str], t.Any]) -> list[_network.Port]:
+    """The ports that only the balancer, or only hosts of the same kind, may reach; ``rules`` reads a service's."""
+    balancer = {platform["alb"]["security_group_id"]}
+    nifi, airflow, ingest = platform["nifi"], platform.get("airflow"), platform.get("ingest")
+    nodes, found = {nifi["security_group_id"]}, []
+
+    def add(name: str, service: str, number: t.Any, allowed: set[str], nobody_but: str) -> None:
+        found.append(_network.Port(name, service, int(number), read[service], allowed, nobody_but))
+
+    read = {"nifi": rules("nifi")} | ({"airflow": rules("airflow")} if airflow else {})
+    add("edge", "nifi", nifi["edge_port"], balancer, "the balancer")
+    add("node", "nifi", nifi["https_port"], nodes, "other nodes")
+    if ingest:
+        add("ingest-edge", "nifi", ingest["edge_port"], balancer, "the balancer")
+        add("ingest-listener", "nifi", ingest["listen_port"], set(), "")
+    if airflow:
+        add("airflow-edge", "airflow", airflow["edge_port"], balancer, "the balancer")
+        add("airflow-api", "airflow", airflow["api_port"], {airflow["security_group_id"]}, "other Airflow hosts")
+    return found
 
 
 def verify(module: t.Any) -> dict[str, t.Any]:
     """Gather what the checks need, make them, and return the module's result."""
-    platform, nifi = module.params["platform"], module.params["platform"]["nifi"]
+    platform = module.params["platform"]
     account = Account(module, platform)
+
+    def door(service: str) -> Endpoint | None:
+        ca_path = module.params["ca_path"] or None
+        return Endpoint(platform["hosts"][service], ca_path=ca_path) if platform.get(service) else None
+
     inputs = _run.Inputs(
-        endpoint=Endpoint(platform["hosts"]["nifi"], ca_path=module.params["ca_path"] or None),
+        endpoint=door("nifi"),
+        airflow=door("airflow"),
+        ingest=door("ingest"),
         acmpca=account.acmpca,
         users_ca_arn=account.users_ca,
         access=module.params["access"],
         users=module.params["users"],
         nifi=module.params["nifi"],
-        ports={"edge": int(nifi["edge_port"]), "node": int(nifi["https_port"])},
+        ports=ports(platform, account.rules),
         attempts=module.params["attempts"],
-        security_group_rules=account.security_group_rules(),
-        allowed_groups={"edge": {platform["alb"]["security_group_id"]}, "node": {nifi["security_group_id"]}},
         revoke=account.revoke,
         refresh_trust_store=account.refresh_trust_store,
         issued=account.issued,

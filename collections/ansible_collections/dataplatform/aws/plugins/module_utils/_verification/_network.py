@@ -1,11 +1,12 @@
 # Copyright: the data platform provisioner's authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who can reach a NiFi host's ports without being the balancer: tried from another host, else computed from rules."""
+"""Who can reach a host's ports without being the balancer: tried from another host, else computed from rules."""
 
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 
 from ansible_collections.dataplatform.aws.plugins.module_utils._verification._checks import (
     COMPUTED,
@@ -14,17 +15,39 @@ from ansible_collections.dataplatform.aws.plugins.module_utils._verification._ch
 )
 
 
-def check_tried(attempts: t.Sequence[t.Mapping[str, t.Any]], port: int) -> Outcome:
+@dataclass(frozen=True)
+class Port:
+    """A port that others must not reach: its name in the checks, whose hosts' it is (nifi, airflow), and who may."""
+
+    name: str
+    service: str
+    number: int
+    rules: t.Sequence[t.Mapping[str, t.Any]]  # of the hosts' security group, as DescribeSecurityGroupRules has them
+    allowed: t.Collection[str] = ()  # security groups
+    nobody_but: str = ""
+
+    @property
+    def expected(self) -> str:
+        return f"port {self.number} reached by nobody" + (f" but {self.nobody_but}" if self.nobody_but else "")
+
+    def tried(self, attempts: t.Sequence[t.Mapping[str, t.Any]]) -> list[t.Mapping[str, t.Any]]:
+        """The attempts that were made on this port."""
+        return [a for a in attempts if a["port"] == self.number and a.get("service", "nifi") == self.service]
+
+
+def check_tried(attempts: t.Sequence[t.Mapping[str, t.Any]], port: Port) -> Outcome:
     """Judge connection attempts made on another host of the VPC.
 
     Args:
-        attempts: one mapping per attempt: ``source``, ``target`` (addresses), ``port``, ``connected`` (bool).
+        attempts: one mapping per attempt: ``source``, ``target`` (addresses), ``service`` (whose host the target is;
+            nifi when left out), ``port``, ``connected`` (bool).
         port: the port this check is about.
     """
-    mine = [a for a in attempts if a["port"] == port]
+    mine = port.tried(attempts)
     reached = [f"{a['source']} reached {a['target']}" for a in mine if a["connected"]]
     if reached:
-        raise CheckFailed("; ".join(reached), f"close port {port} in the security group of the NiFi hosts")
+        fix = f"close port {port.number} in the security group of the {port.service} hosts"
+        raise CheckFailed("; ".join(reached), fix)
     return Outcome("; ".join(f"{a['source']} could not reach {a['target']}" for a in mine))
 
 

@@ -35,6 +35,33 @@ SPOOFED = {
     ),
 }
 
+# What a user certificate must never be able to be (see SECURITY.md): the proxy, a node, the automation.
+RESERVED = {
+    "proxy": {"common_name": "edge", "organizational_unit": "Platform-Proxies", "organization": "Platform"},
+    "node": {"common_name": "node", "organizational_unit": "Platform-Nodes", "organization": "Platform"},
+    "automation": {
+        "common_name": "automation",
+        "organizational_unit": "Platform-Automation",
+        "organization": "Platform",
+    },
+}
+CROSS_SITE = {
+    "origin": (("Origin", "https://elsewhere.example"),),
+    "fetch-metadata": (("Sec-Fetch-Site", "cross-site"),),
+    "opaque-origin": (("Origin", "null"), ("Sec-Fetch-Site", "cross-site")),
+}
+
+
+def edge_reason(answer: Response) -> str | None:
+    """The reason that the edge gives for its refusal, or None: then somebody else answered."""
+    return answer.headers.get("x-edge-refused")
+
+
+def seen(answer: Response) -> str:
+    """An answer in a few words."""
+    reason = edge_reason(answer)
+    return f"HTTP {answer.status}" + (f", refused by the edge ({reason})" if reason else "")
+
 
 def by_edge(answer: Response) -> bool:
     """Whether the edge, not NiFi, refused: every answer of NiFi carries its Content-Security-Policy."""
@@ -79,16 +106,38 @@ def check_edge_refuses(endpoint: Endpoint, pair: KeyPair) -> Outcome:
     raise CheckFailed(f"HTTP {answer.status}, identity {answer.json().get('identity')!r}", "check the subject policy")
 
 
-def check_revoked_by_edge(endpoint: Endpoint, pair: KeyPair, seconds: float) -> Outcome:
+def check_refused_for(
+    endpoint: Endpoint,
+    pair: KeyPair,
+    reason: str,
+    method: str,
+    path: str,
+    headers: t.Sequence[tuple[str, str]] = (),
+) -> Outcome:
+    """The edge refuses this request, and for this reason."""
+    body = None if method == "GET" else {}
+    answer = endpoint.request(method, path, pair=pair, headers=headers, body=body)
+    if edge_reason(answer) == reason:
+        return Outcome(seen(answer))
+    raise CheckFailed(seen(answer), f"the edge must refuse it: {reason}")
+
+
+def check_revoked_by_edge(
+    endpoint: Endpoint,
+    pair: KeyPair,
+    seconds: float,
+    path: str = USER,
+    method: str = "GET",
+) -> Outcome:
     """The edge refuses a revoked serial within its refresh interval (the balancer may do so before it)."""
     started = time.monotonic()
     while True:
         try:
-            answer = endpoint.request("GET", USER, pair=pair)
+            answer = endpoint.request(method, path, pair=pair)
         except Refused as refused:
             raise CheckFailed(f"the balancer refused first ({refused}): the edge could not be seen") from refused
         waited = time.monotonic() - started
-        if answer.status == 403 and by_edge(answer):
+        if answer.status == 403 and edge_reason(answer) == "revoked":
             return Outcome(f"refused by the edge (403) after {waited:.0f} s")
         if waited > seconds:
             raise CheckFailed(

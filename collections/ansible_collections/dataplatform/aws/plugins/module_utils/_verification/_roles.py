@@ -55,6 +55,14 @@ def check_permissions(endpoint: Endpoint, pair: KeyPair, role: t.Mapping[str, t.
     return Outcome("as declared")
 
 
+def check_no_rights(endpoint: Endpoint, pair: KeyPair) -> Outcome:
+    """NiFi, not the edge, shows nothing to a role that has no policy."""
+    answer = endpoint.request("GET", "/nifi-api/flow/process-groups/root", pair=pair)
+    if answer.status == 403 and "x-edge-refused" not in answer.headers:
+        return Outcome("refused by NiFi (403)")
+    raise CheckFailed(f"HTTP {answer.status} for the root process group", "run `--only access`, then verify again")
+
+
 def check_read(endpoint: Endpoint, pair: KeyPair) -> Outcome:
     """The canvas opens."""
     answer = endpoint.request("GET", "/nifi-api/flow/process-groups/root", pair=pair)

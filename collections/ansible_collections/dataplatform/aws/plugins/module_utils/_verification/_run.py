@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ansible_collections.dataplatform.aws.plugins.module_utils import _dn
 from ansible_collections.dataplatform.aws.plugins.module_utils._verification import (
+    _doors,
     _network,
     _probes,
     _refusals,
@@ -24,22 +25,6 @@ from ansible_collections.dataplatform.aws.plugins.module_utils._verification._ch
     Outcome,
 )
 from ansible_collections.dataplatform.aws.plugins.module_utils._verification._http import Endpoint
-
-# What a user certificate must never be able to be (see SECURITY.md): the proxy, a node, the automation.
-RESERVED = {
-    "proxy": {"common_name": "edge", "organizational_unit": "Platform-Proxies", "organization": "Platform"},
-    "node": {"common_name": "node", "organizational_unit": "Platform-Nodes", "organization": "Platform"},
-    "automation": {
-        "common_name": "automation",
-        "organizational_unit": "Platform-Automation",
-        "organization": "Platform",
-    },
-}
-CROSS_SITE = {
-    "origin": (("Origin", "https://elsewhere.example"),),
-    "fetch-metadata": (("Sec-Fetch-Site", "cross-site"),),
-    "opaque-origin": (("Origin", "null"), ("Sec-Fetch-Site", "cross-site")),
-}
 
 
 @dataclass
@@ -57,15 +42,16 @@ class Inputs:
     access: t.Mapping[str, t.Any]
     users: t.Sequence[t.Mapping[str, t.Any]]
     nifi: t.Mapping[str, t.Any]
-    ports: t.Mapping[str, int]
+    ports: t.Sequence[_network.Port]
     attempts: t.Sequence[t.Mapping[str, t.Any]]
-    security_group_rules: t.Sequence[t.Mapping[str, t.Any]]
-    allowed_groups: t.Mapping[str, t.Collection[str]]
     revoke: t.Callable[[_probes.Probe], None]
     refresh_trust_store: t.Callable[[str], bool]
     issued: t.Callable[[t.Mapping[str, t.Any]], t.Mapping[str, str]]
     revocation_seconds: float = 100.0
     balancer_seconds: float = 30.0
+    # Platforms without Airflow, or without producers, have no such door.
+    airflow: Endpoint | None = None
+    ingest: Endpoint | None = None
 
 
 def run(inputs: Inputs) -> Checks:
@@ -73,6 +59,8 @@ def run(inputs: Inputs) -> Checks:
     checks = Checks()
     probes = _issue_role_probes(inputs, checks)
     lapsing = _ripening(inputs, checks, "lapsing", _probes.SHORT_LIFETIME)
+    if lapsing and inputs.airflow:
+        _doors.check_unknown(inputs.airflow, checks, lapsing)
     revoked = _ripening(inputs, checks, "revoked", _probes.LIFETIME)
     if revoked:
         checks.run("revoke", revoked.dn, "revoked", _revoke, inputs, revoked)
@@ -81,9 +69,11 @@ def run(inputs: Inputs) -> Checks:
     _check_handshakes(inputs, checks)
     _check_spoofing(inputs, checks, probes.get("viewer"))
     _check_cross_site(inputs, checks, probes.get("engineer"))
-    for name, subject in RESERVED.items():
-        expected = "refused by the edge"
-        checks.run(f"refused:reserved-{name}", subject["common_name"], expected, _reserved, inputs, subject)
+    _check_reserved(inputs, checks)
+    if inputs.airflow:
+        _doors.check_airflow(inputs.airflow, checks, inputs.access, probes)
+    if inputs.ingest:
+        _doors.check_ingest(inputs.ingest, checks, probes)
     _check_reach(inputs, checks)
     for user in inputs.users:
         _check_user(inputs, checks, user)
@@ -144,6 +134,9 @@ def _check_role(inputs: Inputs, checks: Checks, role: str, probe: _probes.Probe)
     declared = inputs.access["roles"][role]
     may_write = _roles.declared(declared, "/process-groups/root", "write")
     end, pair, dn = inputs.endpoint, probe.pair, probe.dn
+    if not declared.get("nifi"):
+        checks.run(f"refused:nifi-{role}", dn, "refused by NiFi (403)", _roles.check_no_rights, end, pair)
+        return
     writes = "may change the flow" if may_write else "refused by NiFi (403)"
     checks.run(f"login:{role}", dn, f"logged in as {dn}", _roles.check_identity, end, pair, dn)
     checks.run(f"read:{role}", dn, "the canvas opens", _roles.check_read, end, pair)
@@ -172,24 +165,33 @@ def _check_cross_site(inputs: Inputs, checks: Checks, probe: _probes.Probe | Non
     if probe is None:
         return
     check, arguments = _refusals.check_cross_site, (inputs.endpoint, probe.pair)
-    for name, headers in CROSS_SITE.items():
+    for name, headers in _refusals.CROSS_SITE.items():
         expected = "refused by the edge (403)"
         checks.run(f"refused:cross-site-{name}", probe.dn, expected, check, *arguments, headers)
 
 
-def _reserved(inputs: Inputs, subject: t.Mapping[str, str]) -> Outcome:
+def _check_reserved(inputs: Inputs, checks: Checks) -> None:
+    for name, subject in _refusals.RESERVED.items():
+        made: list[_probes.Probe] = []
+        whom = subject["common_name"]
+        checks.run(f"refused:reserved-{name}", whom, "refused by the edge", _reserved, inputs, subject, made)
+        if made:
+            _doors.check_reserved(inputs.airflow, inputs.ingest, checks, name, made[0])
+
+
+def _reserved(inputs: Inputs, subject: t.Mapping[str, str], made: list[_probes.Probe]) -> Outcome:
     probe = _probes.issue(inputs.acmpca, inputs.users_ca_arn, subject, _probes.SHORT_LIFETIME)
+    made.append(probe)
     return _refusals.check_edge_refuses(inputs.endpoint, probe.pair)
 
 
 def _check_reach(inputs: Inputs, checks: Checks) -> None:
-    rules = inputs.security_group_rules
-    for name, port in inputs.ports.items():
-        expected = f"port {port} reached by nobody but {'the balancer' if name == 'edge' else 'other nodes'}"
-        if any(attempt["port"] == port for attempt in inputs.attempts):
-            checks.run(f"refused:direct-{name}", "another host", expected, _network.check_tried, inputs.attempts, port)
-        allowed = inputs.allowed_groups[name]
-        checks.run(f"rules:{name}", "security groups", expected, _network.check_computed, rules, port, allowed)
+    for port in inputs.ports:
+        if port.tried(inputs.attempts):
+            arguments = ("another host", port.expected, _network.check_tried, inputs.attempts, port)
+            checks.run(f"refused:direct-{port.name}", *arguments)
+        rules = (port.rules, port.number, port.allowed)
+        checks.run(f"rules:{port.name}", "security groups", port.expected, _network.check_computed, *rules)
 
 
 def _check_user(inputs: Inputs, checks: Checks, user: t.Mapping[str, t.Any]) -> None:
@@ -209,6 +211,7 @@ def _check_revocation(inputs: Inputs, checks: Checks, probe: _probes.Probe) -> N
     arguments = (inputs.endpoint, probe.pair, inputs.revocation_seconds)
     expected = "refused by the edge (403)"
     checks.run("refused:revoked-edge", probe.dn, expected, _refusals.check_revoked_by_edge, *arguments)
+    _doors.check_revoked(inputs.airflow, inputs.ingest, checks, probe, inputs.revocation_seconds)
     expected = "refused in the handshake once the list is in the trust store"
     checks.run("refused:revoked-balancer", probe.dn, expected, _revoked_by_balancer, inputs, probe)
 

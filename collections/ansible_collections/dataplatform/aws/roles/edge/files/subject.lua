@@ -1,14 +1,17 @@
--- Turns the subject that the balancer verified into one entity of NiFi's X-ProxiedEntitiesChain,
--- or into "" when the subject breaks the platform's policy; the edge refuses what is "".
+-- What a verified subject is to the platform. Two converters, both "" for what breaks the policy below:
+--
+--   platform_entity  one entity of NiFi's X-ProxiedEntitiesChain: <CN=alice,OU=DataEng,O=Platform>, or
+--                    <<base64 of the UTF-8>> when it holds non-ASCII letters (NiFi reads header bytes as
+--                    ISO 8859-1: names would collide in "?")
+--   platform_role    the role that access.yml gives it; EDGE_ROLES names the file with its rules
 --
 -- In:  an RFC 2253 text as an ALB (or HAProxy) prints it: CN=alice,OU=DataEng,O=Platform,
 --      bytes outside ASCII either as UTF-8 or as \XX pairs.
--- Out: <CN=alice,OU=DataEng,O=Platform>, or <<base64 of the UTF-8>> when it holds non-ASCII
---      letters (NiFi reads header bytes as ISO 8859-1: names would collide in "?").
 --
 -- The policy is strict so that no two certificates can read as the same identity: exactly one CN,
 -- OU and O in this order, a small set of characters, and no OU of the platform's own identities.
 
+local RULES_FILE = os.getenv("EDGE_ROLES")
 local MAX_LENGTH = 64 -- characters of one attribute (RFC 5280, ub-common-name and friends)
 local ALLOWED_ASCII = "^[%w ._@'&-]$"
 local RESERVED_OU = "platform-"
@@ -85,15 +88,66 @@ local function base64(text)
   return table.concat(out)
 end
 
-local function entity(subject)
-  if type(subject) ~= "string" then return "" end
+-- Returns the text with its letters as UTF-8, and CN, OU and O; nil when the policy refuses the subject.
+local function parse(subject)
+  if type(subject) ~= "string" then return nil end
   local text = unescape(subject)
-  if not text then return "" end
+  if not text then return nil end
   local cn, ou, o = text:match("^CN=([^,=]*),OU=([^,=]*),O=([^,=]*)$")
-  if not cn or not (valid_value(cn) and valid_value(ou) and valid_value(o)) then return "" end
-  if ou:lower():sub(1, #RESERVED_OU) == RESERVED_OU then return "" end
+  if not cn or not (valid_value(cn) and valid_value(ou) and valid_value(o)) then return nil end
+  if ou:lower():sub(1, #RESERVED_OU) == RESERVED_OU then return nil end
+  return text, { common_name = cn, organizational_unit = ou, organization = o }
+end
+
+local function entity(subject)
+  local text = parse(subject)
+  if not text then return "" end
   if text:find("[\128-\255]") then return "<<" .. base64(text) .. ">>" end
   return "<" .. text .. ">"
 end
 
+local ATTRIBUTES = { common_name = true, organizational_unit = true, organization = true }
+
+-- One line of the rules: ROLE, then ATTRIBUTE=VALUE fields behind tabs. What it cannot mean stops HAProxy's start.
+local function read_rule(line, where)
+  local role, rest = line:match("^([%w_-]+)\t(.+)$")
+  if not role then error(where .. ": needs a role and, behind tabs, at least one ATTRIBUTE=VALUE") end
+  local wanted = {}
+  for field in rest:gmatch("[^\t]+") do
+    local attribute, value = field:match("^([%l_]+)=(.+)$")
+    if not ATTRIBUTES[attribute or ""] then error(where .. ": cannot compare '" .. field .. "'") end
+    wanted[attribute] = wanted[attribute] or {}
+    wanted[attribute][value] = true
+  end
+  return { role = role, wanted = wanted }
+end
+
+local function read_rules(path)
+  local rules, number = {}, 0
+  for line in io.lines(path) do
+    number = number + 1
+    if line ~= "" and line:sub(1, 1) ~= "#" then rules[#rules + 1] = read_rule(line, path .. ":" .. number) end
+  end
+  return rules
+end
+
+local function matches(wanted, attributes)
+  for attribute, values in pairs(wanted) do
+    if not values[attributes[attribute]] then return false end
+  end
+  return true
+end
+
+local RULES = RULES_FILE and read_rules(RULES_FILE) or {}
+
+local function role(subject)
+  local text, attributes = parse(subject)
+  if not text then return "" end
+  for _, rule in ipairs(RULES) do
+    if matches(rule.wanted, attributes) then return rule.role end
+  end
+  return ""
+end
+
 core.register_converters("platform_entity", entity)
+core.register_converters("platform_role", role)

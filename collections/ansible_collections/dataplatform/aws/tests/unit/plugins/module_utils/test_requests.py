@@ -173,6 +173,15 @@ def test_principals_belong_to_the_account(folder: Path) -> None:
     assert "give one of this environment's account, 444455556666" in found
 
 
+def test_a_principal_of_the_own_account_needs_no_number(folder: Path) -> None:
+    (folder / "alice.yaml").write_text(ALICE + "principal: role/team/alice\n")
+    for account in ("111122223333", "444455556666"):
+        assert _requests.load_directory(str(folder), "dev", account)[0].principal == "role/team/alice"
+    for wrong in ("group/x", "role/", "role/*", "111122223333:role/x"):
+        (found,) = findings(folder, ALICE + f"principal: '{wrong}'\n")
+        assert "or role/NAME" in found
+
+
 def test_only_what_the_certificate_depends_on_changes_its_mark(folder: Path) -> None:
     def mark(text: str) -> str:
         (folder / "alice.yaml").write_text(text)

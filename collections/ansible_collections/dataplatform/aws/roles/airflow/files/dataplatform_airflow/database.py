@@ -1,0 +1,200 @@
+"""Looks after Airflow's database: `python -m dataplatform_airflow.database check|migrate|clean`.
+
+Its settings come from Airflow's environment file and the secret that Airflow itself uses. Prints one JSON line; exit
+status 1, with the reason, when something is wrong. The lock under which hosts take turns is PostgreSQL's own, and what
+the database was migrated for stands in the database's comment, so hosts that come and go agree about it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import boto3
+import psycopg2
+from botocore.exceptions import BotoCoreError, ClientError
+
+LOCK = 0x41697266  # any number that nobody else locks in this database
+MARK = "migrated for "
+KEEP_BACKUPS = 3
+# What PostgreSQL says (in English: its `lc_messages` is C) when the role, its password or the database is to be made.
+UNPROVISIONED = ("password authentication failed", "does not exist", "is not permitted to log in")
+
+
+class DatabaseError(Exception):
+    """Something outside is wrong; the text says what and what to do."""
+
+
+def secret() -> str | None:
+    """The connection's address, or None when the secret does not exist yet."""
+    name = f"{os.environ['DATAPLATFORM_AIRFLOW_SECRETS']}/config/sql_alchemy_conn"
+    try:
+        return str(boto3.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"])
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            return None
+        raise DatabaseError(f"secret {name}: {error}; look at the instance profile's policy") from error
+
+
+def parts(address: str) -> dict[str, str]:
+    """libpq's connection parameters of an SQLAlchemy address."""
+    url = urlsplit(address)
+    query = {name: values[-1] for name, values in parse_qs(url.query).items()}
+    return {
+        "host": url.hostname or "",
+        "port": str(url.port or 5432),
+        "dbname": url.path.lstrip("/"),
+        "user": unquote(url.username or ""),
+        "password": unquote(url.password or ""),
+        **query,
+    }
+
+
+def connect(address: str) -> Any:
+    """A connection that commits each statement."""
+    connection = psycopg2.connect(**parts(address), connect_timeout=10, application_name="dataplatform-airflow")
+    connection.autocommit = True
+    return connection
+
+
+def ask(connection: Any, statement: str, *values: Any) -> Any:
+    """The first column of the first row, or None."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        row = cursor.fetchone() if cursor.description else None
+        return row[0] if row else None
+
+
+def migrated_for(connection: Any) -> str:
+    """Name of the lock file that the database was last migrated for; empty for none."""
+    comment = ask(
+        connection,
+        "select shobj_description(oid, 'pg_database') from pg_database where datname = current_database()",
+    )
+    return str(comment or "").removeprefix(MARK) if str(comment or "").startswith(MARK) else ""
+
+
+@contextmanager
+def turn(connection: Any) -> Iterator[None]:
+    """This host's turn. The lock ends with the connection, so one that dies leaves none."""
+    ask(connection, "select pg_advisory_lock(%s)", LOCK)
+    try:
+        yield
+    finally:
+        ask(connection, "select pg_advisory_unlock(%s)", LOCK)
+
+
+def check() -> dict[str, Any]:
+    """Whether Airflow can log in, and what the database was migrated for."""
+    address = secret()
+    if address is None:
+        return {"login": False, "migrated_for": "", "reason": "there is no secret yet"}
+    try:
+        with closing(connect(address)) as connection:
+            return {"login": True, "migrated_for": migrated_for(connection)}
+    except psycopg2.OperationalError as error:
+        reason = str(error).strip()
+        if any(text in reason for text in UNPROVISIONED):
+            return {"login": False, "migrated_for": "", "reason": reason}
+        raise DatabaseError(f"{reason}. Look at the endpoint, the security group and airflow_database_ca.") from error
+
+
+def backup(address: str, folder: Path, bucket: str, came_from: str) -> str:
+    """Dump the database to `folder` and to the bucket; returns the file. The password is in no argument list."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    now = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
+    path = folder / f"airflow-{now}-{came_from or 'unknown'}.dump"
+    values = parts(address)
+    names = {"dbname": "PGDATABASE", "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT"}
+    settings = {names.get(key, f"PG{key.upper()}"): value for key, value in values.items()}
+    unfinished = path.with_suffix(".part")
+    command = ["pg_dump", "--format=custom", "--no-owner", f"--file={unfinished}"]
+    done = subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise DatabaseError(f"no backup, so nothing was migrated: {done.stderr.strip()}")
+    unfinished.replace(path)
+    if bucket:
+        boto3.client("s3").upload_file(str(path), bucket, f"airflow/backups/{path.name}")
+    for old in sorted(folder.glob("airflow-*.dump"))[:-KEEP_BACKUPS]:
+        old.unlink()
+    return str(path)
+
+
+def airflow(*arguments: str) -> None:
+    """Run Airflow's command line of this very environment."""
+    program = Path(sys.prefix) / "bin" / "airflow"
+    done = subprocess.run(
+        [str(program), *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if done.returncode:
+        raise DatabaseError(f"airflow {' '.join(arguments)} failed ({done.returncode}):\n{done.stdout[-3000:]}")
+
+
+def required() -> str:
+    """The connection's address, which must be there by now."""
+    address = secret()
+    if address is None:
+        raise DatabaseError("there is no secret with the connection yet; the airflow role makes it")
+    return address
+
+
+def migrate(lock: str, folder: Path, bucket: str) -> dict[str, Any]:
+    """Bring the database to what this environment needs, once for all hosts, after a backup of what is there."""
+    address = required()
+    with closing(connect(address)) as connection, turn(connection):
+        came_from = migrated_for(connection)
+        if came_from == lock:
+            return {"changed": False}
+        used = ask(connection, "select to_regclass('public.alembic_version')") is not None
+        saved = backup(address, folder, bucket, came_from) if used else None
+        airflow("db", "migrate")
+        name = ask(connection, "select quote_ident(current_database())")
+        ask(connection, f"comment on database {name} is %s", MARK + lock)
+        return {"changed": True, "from": came_from, "to": lock, "backup": saved}
+
+
+def clean(days: int) -> dict[str, Any]:
+    """Delete what is older than `days`, unless another host is at it."""
+    with closing(connect(required())) as connection:
+        if not ask(connection, "select pg_try_advisory_lock(%s)", LOCK):
+            return {"changed": False, "reason": "another host is at it"}
+        before = (dt.datetime.now(dt.UTC) - dt.timedelta(days=days)).isoformat(timespec="seconds")
+        airflow("db", "clean", "--clean-before-timestamp", before, "--skip-archive", "--yes")
+        return {"changed": True, "before": before}
+
+
+def main() -> int:
+    """Do what the command line asks."""
+    parser = argparse.ArgumentParser(description="Look after Airflow's database.")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("check", help="can Airflow log in, and what was the database migrated for?")
+    one = verbs.add_parser("migrate", help="migrate it unless that was done for this lock file")
+    one.add_argument("--lock", required=True, help="name of the lock file that the environment was installed from")
+    one.add_argument("--backups", type=Path, required=True, help="folder for the dump")
+    one.add_argument("--bucket", default="", help="bucket for a copy of it")
+    two = verbs.add_parser("clean", help="delete old runs, logs and sessions")
+    two.add_argument("--days", type=int, required=True)
+    chosen = parser.parse_args()
+    try:
+        if chosen.verb == "migrate":
+            result = migrate(chosen.lock, chosen.backups, chosen.bucket)
+        else:
+            result = clean(chosen.days) if chosen.verb == "clean" else check()
+    except (DatabaseError, psycopg2.Error, BotoCoreError, ClientError, OSError) as error:
+        print(f"dataplatform_airflow.database: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps(result))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""Which ingest dates a run is for, and which objects must be in bronze then."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+MOST_DAYS = 400
+
+
+class DaysError(ValueError):
+    """The run's parameters do not say which days."""
+
+
+def chosen(params: Mapping[str, Any], logical_date: dt.datetime | None) -> tuple[dt.date, dt.date]:
+    """First and last ingest date: the run's parameters, else the day of its logical date.
+
+    :raises DaysError: neither is there, or the parameters cannot be meant
+    """
+    first, last = params.get("first_day"), params.get("last_day")
+    if first is None:
+        if last is not None:
+            raise DaysError(f"last_day {last} is given without first_day")
+        if logical_date is None:
+            raise DaysError("this run has no logical date: give first_day (and last_day) in its configuration")
+        day = logical_date.date()
+        return day, day
+    begin = dt.date.fromisoformat(first)
+    end = dt.date.fromisoformat(last or first)
+    if end < begin or (end - begin).days >= MOST_DAYS:
+        raise DaysError(f"{begin} to {end} is no range of 1 to {MOST_DAYS} days")
+    return begin, end
+
+
+def bronze_keys(prefix: str, first: dt.date, last: dt.date) -> list[str]:
+    """A pattern for each day that matches what the flow flights-batch lands for it."""
+    days = ((first + dt.timedelta(days=number)).isoformat() for number in range((last - first).days + 1))
+    return [f"{prefix}/ingest_date={day}/batch-*" for day in days]

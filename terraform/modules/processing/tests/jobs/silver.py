@@ -1,0 +1,1 @@
+"""A Spark job, for tests."""

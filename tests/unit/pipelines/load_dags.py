@@ -1,0 +1,73 @@
+"""Loads the DAGs with a real Airflow and prints what came of it as JSON. Run by test_dags.py, with Airflow's Python."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+from unittest import mock
+
+
+def main(folder: str) -> None:
+    from airflow.dag_processing.dagbag import BundleDagBag
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    bag = BundleDagBag(folder, bundle_path=folder, bundle_name="dags")
+    found: dict[str, Any] = {"errors": bag.import_errors, "dags": {}}
+    for name, dag in bag.dags.items():
+        DagSerialization.to_dict(dag)
+        deadline = (dag.deadline if isinstance(dag.deadline, list) else [dag.deadline])[0]
+        found["dags"][name] = {
+            "tasks": {task.task_id: described(task) for task in dag.tasks},
+            "params": sorted(dag.params),
+            "max_active_runs": dag.max_active_runs,
+            "schedule": getattr(dag.timetable, "expression", ""),
+            "deadline": [
+                type(deadline.reference).__name__,
+                deadline.interval.total_seconds(),
+                deadline.callback.path,
+                deadline.callback.kwargs["target_arn"],
+            ],
+        }
+    if "flights_daily" in bag.dags:
+        found["deferred"] = deferred(bag.dags["flights_daily"].get_task("land_with_nifi"))
+    print("RESULT " + json.dumps(found, default=str))
+
+
+def described(task: Any) -> dict[str, Any]:
+    return {
+        "type": type(task).__name__,
+        "retries": task.retries,
+        "downstream": sorted(task.downstream_task_ids),
+        "deferrable": getattr(task, "deferrable", None),
+        "job": getattr(task, "job_driver", None),
+    }
+
+
+def deferred(task: Any) -> dict[str, Any]:
+    """What the operator does with NiFi, and which trigger it leaves to wait."""
+    from airflow.sdk.exceptions import TaskDeferred
+    from dataplatform_operators import nifi
+
+    calls: list[Any] = []
+    task.keys = ["flights/ingest_date=2013-01-01/batch-*"]
+    fake = mock.Mock()
+    fake.group.return_value = {"id": "g1"}
+    fake.set_state.side_effect = lambda *given: calls.append(given)
+    with mock.patch.object(nifi, "NiFi", return_value=fake), mock.patch.object(nifi.certificate, "tls_context"):
+        try:
+            task.execute({})
+        except TaskDeferred as waiting:
+            path, arguments = waiting.trigger.serialize()
+            method = waiting.method_name
+        started = list(calls)
+        getattr(task, method)({}, {"status": "success"})
+        try:
+            getattr(task, method)({}, {"status": "error", "message": "no bucket"})
+        except nifi.NiFiError as error:
+            failure = str(error)
+    return {"trigger": path, "arguments": arguments, "started": started, "calls": calls, "failure": failure}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
