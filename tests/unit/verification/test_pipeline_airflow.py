@@ -116,6 +116,18 @@ def test_a_missing_dag_is_said(airflow, fake):
         _dag_run.begin(airflow, "flights_daily", "abc", {})
 
 
+def test_a_dag_that_was_just_published_is_waited_for(airflow, fake, clock, monkeypatch):
+    known, fake.dags = fake.dags, {}
+    monkeypatch.setattr(_airflow.time, "sleep", lambda seconds: (clock.__setitem__(0, clock[0] + seconds), later()))
+
+    def later() -> None:
+        if clock[0] >= 7:
+            fake.dags = known
+
+    assert _dag_run.begin(airflow, "flights_daily", "abc", {}, seconds=60).new
+    assert clock[0] == 7
+
+
 def test_progress_is_told_when_something_changes(airflow, fake):
     first, second = tasks(nifi="running", silver=None), tasks(nifi="success", silver="running")
     fake.next_run = [("queued", []), ("running", first), ("running", first), ("running", second), ("success", second)]

@@ -109,6 +109,20 @@ class Airflow:
             raise AirflowError(f"GET {API}/dags/{dag_id}: HTTP {answer.status}{_said(answer)}", answer.status)
         return dict(answer.json())
 
+    def visible(self, dag_id: str, seconds: float) -> tuple[dict[str, t.Any] | None, float]:
+        """A DAG whose file is in the bucket, as soon as Airflow has read it, and for how many seconds that was waited.
+
+        :returns: None in place of the DAG when the time is over
+        """
+        started = time.monotonic()
+        while True:
+            found = self.dag(dag_id)
+            here = found is not None and not found.get("is_stale")
+            waited = time.monotonic() - started
+            if here or waited > seconds:
+                return (found if here else None), waited
+            time.sleep(1)
+
     def import_errors(self) -> list[str]:
         """File and last line of every DAG file that Airflow can't read."""
         found = self.call("GET", f"{API}/importErrors")["import_errors"]

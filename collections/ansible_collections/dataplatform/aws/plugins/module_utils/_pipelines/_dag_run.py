@@ -53,12 +53,13 @@ class Begun:
         return f"{self.run_id} {'was started' if self.new else 'is there already'}"
 
 
-def begin(airflow: Airflow, dag_id: str, mark: str, conf: t.Mapping[str, t.Any]) -> Begun:
+def begin(airflow: Airflow, dag_id: str, mark: str, conf: t.Mapping[str, t.Any], seconds: float = 0.0) -> Begun:
     """The run of this data and code: one that goes on or succeeded, else a new one. A paused DAG is let run.
 
+    :param seconds: how long Airflow may take to read a DAG that has only just been published
     :raises CheckFailed: the DAG is not there, or failed too often
     """
-    dag = airflow.dag(dag_id)
+    dag, _waited = airflow.visible(dag_id, seconds)
     if dag is None:
         errors = "; ".join(airflow.import_errors()) or "Airflow reports no import error"
         raise CheckFailed(f"there is no DAG {dag_id}: {errors}", "run `--only pipelines`")

@@ -94,17 +94,12 @@ class ProbeDag:
 def check_visible(airflow: Airflow, probe: ProbeDag, seconds: float) -> Outcome:
     """The DAG is uploaded, and Airflow knows it within the time allowed."""
     probe.upload()
-    started = time.monotonic()
-    while True:
-        found = airflow.dag(probe.dag_id)
-        waited = time.monotonic() - started
-        if found is not None:
-            return Outcome(f"visible after {waited:.0f} s")
-        if waited > seconds:
-            errors = [error for error in airflow.import_errors() if probe.dag_id in error]
-            reason = errors[0] if errors else "Airflow reports no import error"
-            raise CheckFailed(f"not visible after {waited:.0f} s: {reason}", "look at the dag-processor's log")
-        time.sleep(1)
+    found, waited = airflow.visible(probe.dag_id, seconds)
+    if found is None:
+        errors = [error for error in airflow.import_errors() if probe.dag_id in error]
+        reason = errors[0] if errors else "Airflow reports no import error"
+        raise CheckFailed(f"not visible after {waited:.0f} s: {reason}", "look at the dag-processor's log")
+    return Outcome(f"visible after {waited:.0f} s")
 
 
 def forget(airflow: Airflow, probe: ProbeDag, seconds: float) -> Outcome:

@@ -181,7 +181,7 @@ def _start(inputs: Inputs, airflow: Airflow, begun: list[_dag_run.Begun]) -> Out
     days = sorted(_data.days(inputs.data))
     conf = inputs.conf or {"first_day": days[0], "last_day": days[-1]}
     mark = _dag_run.fingerprint(inputs.clients["s3"], places, _data.content(inputs.data), conf)
-    begun.append(_dag_run.begin(airflow, inputs.dag_id, mark, conf))
+    begun.append(_dag_run.begin(airflow, inputs.dag_id, mark, conf, inputs.visible_seconds))
     return Outcome(str(begun[0]))
 
 
