@@ -39,8 +39,7 @@ def summary(run: Run) -> None:
         show_lake(run)
     progress.show(people.table(run.record.users))
     progress.line("")
-    if run.record.users:
-        user = run.record.users[0]["user"]
+    if user := next((known["user"] for known in run.record.users if known["kind"] == "user"), None):
         progress.line(f"To log in:   {options.command} certificates export {user} --to DIR")
         progress.line(f"             and import DIR/{user}.p12 into the browser; the command says how")
     progress.line(f"Rights:      {options.command} who-can USER")
