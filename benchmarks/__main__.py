@@ -13,11 +13,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import access, bringup, noop
+from benchmarks import access, bringup, lake, noop
 from benchmarks.measure import Result
 
 RESULTS = Path(__file__).resolve().parents[1] / ".cache" / "benchmarks.json"
-BENCHMARKS = {"bringup": bringup.run, "noop": noop.run, "access": access.run}
+BENCHMARKS = {"bringup": bringup.run, "lake": lake.run, "noop": noop.run, "access": access.run}
 
 
 def main() -> int:

@@ -1,18 +1,19 @@
-"""From nothing to a verified login: warm, or cold (nothing built) with COLD=1, which empties the cache first."""
+"""From nothing to verified, data in gold included: warm, or cold with COLD=1, which empties the cache first."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 
 from benchmarks.measure import ROOT, MemoryWatch, Result, runner, seconds
 
-WARM_MINUTES, COLD_MINUTES, PEAK_GIB = 4, 10, 5
+WARM_MINUTES, COLD_MINUTES, PEAK_GIB, VISIBLE_SECONDS = 7, 18, 9, 30
 # What a new machine lacks; Debian packages and the Python environment stay.
-BUILT = ("podman", "nifi", "nifi-build", "maven", "rehearsal", "terraform-plugins")
+BUILT = ("podman", "nifi", "nifi-build", "airflow", "spark", "maven", "rehearsal", "terraform-plugins")
 
 
 def run() -> list[Result]:
@@ -29,4 +30,14 @@ def run() -> list[Result]:
     return [
         Result(f"{kind}: nothing → verified", taken / 60, goal, "min", parts),
         Result("peak memory of a DEV rehearsal", memory.peak / 1024, PEAK_GIB, "GiB"),
+        visible(record["checks"]),
     ]
+
+
+def visible(checks: list[dict[str, str]]) -> Result:
+    """How soon a DAG in the bucket was visible; the verification looks once a second."""
+    (check,) = (check for check in checks if check["name"] == "pipeline:dag-visible")
+    waited = re.search(r"after (\d+) s", check["observed"])
+    if not waited:
+        sys.exit(f"{check['name']}: {check['observed']}")
+    return Result("DAG uploaded → visible", int(waited[1]), VISIBLE_SECONDS, "s")

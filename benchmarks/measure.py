@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,13 @@ def seconds(command: Sequence[str], env: Mapping[str, str] | None = None, codes:
     if done.returncode not in codes:
         sys.exit(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout[-3000:]}")
     return taken
+
+
+def timed(work: Callable[[], object]) -> float:
+    """How long something in this process takes."""
+    started = time.monotonic()
+    work()
+    return time.monotonic() - started
 
 
 def runner(*arguments: str) -> list[str]:
