@@ -12,6 +12,8 @@ const FLAGS = [
   '--metrics-recording-only', '--password-store=basic', '--disable-dev-shm-usage',
 ];
 
+const ASKED = 20; // pages, one after the other, before the last one's fault is an error
+
 const steps = {
   // Opens the job's address and says how the connection was made and what came of it.
   async open(page, job, result) {
@@ -20,7 +22,7 @@ const steps = {
     result.status = answer.status();
     result.issuer = security && security.issuer;
     result.tls = security && security.protocol;
-    result.protocol = await page.evaluate(() => performance.getEntriesByType('navigation')[0].nextHopProtocol);
+    result.protocol = await ask(page, () => performance.getEntriesByType('navigation')[0].nextHopProtocol);
   },
 
   // Waits for NiFi's canvas; the user it names.
@@ -35,7 +37,7 @@ const steps = {
   // Waits for the first page of Airflow, behind its login; the user it names.
   async airflow(page, job, result) {
     await page.locator('a[href$="/dags"]').first().waitFor({ state: 'visible' });
-    result.user = await page.evaluate(async () => (await (await fetch('/ui/auth/me')).json()).username);
+    result.user = await ask(page, async () => (await (await fetch('/ui/auth/me')).json()).username);
     await settled(page);
   },
 
@@ -81,7 +83,7 @@ const steps = {
 
   // What the page says, as text.
   async text(page, job, result) {
-    result.text = (await page.evaluate(() => document.body.innerText)).slice(0, 20000);
+    result.text = (await ask(page, () => document.body.innerText)).slice(0, 20000);
   },
 
   // Calls the page's own origin from within the page, as its scripts do.
@@ -96,6 +98,18 @@ const steps = {
     }, request);
   },
 };
+
+// What a page answers. One that sends the browser on, to a login say, takes its answer with it: then the next one is asked.
+async function ask(page, question) {
+  for (let left = ASKED; ; left -= 1) {
+    try {
+      return await page.evaluate(question);
+    } catch (problem) {
+      if (!left || !/navigation|context was destroyed/.test(problem.message)) throw problem;
+      await page.waitForLoadState('domcontentloaded');
+    }
+  }
+}
 
 async function settled(page) {
   await page.waitForLoadState('networkidle').catch(() => undefined);

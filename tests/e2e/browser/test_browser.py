@@ -19,11 +19,13 @@ pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="chromi
 
 
 class Who(BaseHTTPRequestHandler):
-    """Says who the client's certificate names."""
+    """Says who the client's certificate names. `/?10` sends the browser on to `/?9`, and so forth."""
 
     def do_GET(self) -> None:
         subject = dict(part[0] for part in self.connection.getpeercert()["subject"])
-        body = f"<!doctype html><title>who</title><p>hello {subject['commonName']}</p>".encode()
+        hops = int(self.path.partition("?")[2] or 0)
+        onwards = f"<script>onload = () => location.replace('/?{hops - 1}')</script>" if hops else ""
+        body = f"<!doctype html><title>who</title>{onwards}<p>hello {subject['commonName']}</p>".encode()
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
         self.send_header("Content-Length", str(len(body)))
@@ -89,6 +91,13 @@ def test_the_certificate_is_presented_without_a_question(url, web, users, tmp_pa
     assert "hello alice" in seen["text"]
     assert seen["issuer"] == "web"
     assert shot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_page_that_sends_the_browser_on_is_followed(url, web, users):
+    p12 = users.client("alice", "secret")
+    seen = browser.run(["open", "text"], f"{url}?12", ca=web.path, p12=p12, password="secret")
+    assert "error" not in seen, seen
+    assert "hello alice" in seen["text"]
 
 
 def test_another_ca_is_not_believed(url, users):
