@@ -94,9 +94,10 @@ class Containers:
                 s3.upload_file(f"{path}.gz", bucket, keys[stream])
 
     def last_words(self, job_run_id: str) -> str:
-        """The end of what the driver said of its failure."""
+        """The end of what the driver said of its failure: Python's own words come on Spark's standard output."""
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
-            lines = self._logs(job_run_id, Path(folder))["stderr"].read_text(errors="replace").splitlines()
+            logs = self._logs(job_run_id, Path(folder))
+            lines = [line for stream in ("stderr", "stdout") for line in _lines(logs[stream])]
         telling = [line for line in lines if "Error" in line or "Exception" in line]
         return " ".join((telling or lines)[-3:])[:1000]
 
@@ -113,3 +114,7 @@ class Containers:
                 check=False,
             )
         return files
+
+
+def _lines(path: Path) -> list[str]:
+    return [line for line in path.read_text(errors="replace").splitlines() if line.strip()]

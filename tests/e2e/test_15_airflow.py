@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from ansible_collections.dataplatform.aws.plugins.module_utils import _acmpca, _pki, _registry
 from ansible_collections.dataplatform.aws.plugins.module_utils._verification import _probes
+from ansible_collections.dataplatform.aws.plugins.module_utils._verification._http import Refused
 
 from tests.e2e.browser import browser
 from tests.e2e.person import DNS, PICTURES
@@ -135,3 +136,14 @@ def test_a_revoked_certificate_is_refused(dev, people, url, tmp_path):
 
     wait_for(refused, REVOCATION, "the edge refuses the revoked certificate", every=2)
     assert carol.browse(url)["status"] == 403
+
+    dev.run("--yes", "--only", "certificates")  # which tells the balancer
+
+    def unwelcome() -> bool:
+        try:
+            door.request("GET", "/", pair=carol.probe.pair)
+        except Refused:
+            return True
+        return False
+
+    wait_for(unwelcome, REVOCATION, "the balancer refuses the revoked certificate", every=2)
