@@ -46,7 +46,8 @@ def job(spark: SparkSession, given: argparse.Namespace) -> dict[str, Any]:
     days = touched.count()
     table = lake.table(given, "gold", "daily_carrier_delays")
     spark.sql(CREATE.format(table=table))
-    written = merge(spark, table, differences(of_days(delays(silver), touched), of_days(spark.table(table), touched)))
+    wanted = of_days(delays(silver), touched).persist()
+    written = merge(spark, table, differences(wanted, of_days(spark.table(table), touched)))
     rows, checksum = remember(spark, table)
     return {"table": table, "flight_dates": days, "written": written, "rows": rows, "checksum": checksum}
 
