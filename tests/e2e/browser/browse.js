@@ -113,6 +113,7 @@ async function ask(page, question) {
 
 async function settled(page) {
   await page.waitForLoadState('networkidle').catch(() => undefined);
+  await page.locator('.chakra-skeleton').first().waitFor({ state: 'hidden' }).catch(() => undefined); // Airflow's grey bars
 }
 
 async function main(job) {
