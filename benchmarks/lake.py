@@ -1,7 +1,7 @@
 """The way to gold against the raw tools, on what the last verified run did.
 
-NiFi's landing of files against plain copies of the same files, with the library beneath `aws s3 cp` and its defaults;
-and a Spark job of the pipeline against the same job run bare.
+NiFi's landing of files against uploads of the same files by s3transfer, the library beneath `aws s3 cp`, with its
+defaults; and a Spark job of the pipeline against the same job run bare. The goals are this file's own.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _landing(s3: Any, buckets: Mapping[str, str]) -> Result:
             Bucket=buckets["artifacts"], Delete={"Objects": [{"Key": entry["Key"]} for entry in page["Contents"]]}
         )
     note = f"{size / ours:.2f} MB/s / {size / raw:.2f} MB/s, {len(landed)} files"
-    return Result("files into bronze: NiFi / aws s3 cp", ours / raw, LANDING_GOAL, "x", note)
+    return Result("files into bronze: NiFi / s3transfer", ours / raw, LANDING_GOAL, "x", note)
 
 
 def _copy(s3: Any, bucket: str, files: list[Path]) -> None:

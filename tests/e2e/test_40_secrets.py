@@ -89,7 +89,10 @@ def test_not_in_the_hosts_journal(role, dev, secrets):
 def test_not_in_airflows_configuration(dev, secrets):
     """Airflow reads its secrets from Secrets Manager; its files and units only name them."""
     address = dev.nodes("airflow")[0]["private_ip"]
-    files = dev.ssh(address, "find /etc/airflow -type f -exec cat '{}' +; cat /etc/systemd/system/airflow-*").encode()
+    # (by name, since a pattern also means units that others only mention)
+    units = "systemctl cat $(systemctl list-unit-files --no-legend 'airflow-*' | cut -d' ' -f1)"
+    files = dev.ssh(address, f"find /etc/airflow -type f -exec cat '{{}}' +; {units}").encode()
+    assert b"airflow-api-server.service" in files
     assert b"SECRET" in files
     assert not found_in(files, secrets)
 
