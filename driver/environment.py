@@ -86,7 +86,14 @@ class Values(BaseModel):
     region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
     domain: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])$")]
     bucket_suffix: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")]
+    vpc_cidr: str
     allowed_cidrs: list[str] = []
+
+    @field_validator("vpc_cidr")
+    @classmethod
+    def network(cls, value: str) -> str:
+        ipaddress.IPv4Network(value)
+        return value
 
     @field_validator("allowed_cidrs")
     @classmethod

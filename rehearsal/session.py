@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from ipaddress import IPv4Network
 from typing import Any
 
 from rehearsal import balancer, teardown
@@ -19,7 +20,7 @@ from rehearsal.balancer.addresses import check_free, holder
 from rehearsal.databases.reconciler import ca_path as rds_ca_path
 from rehearsal.distribution import airflow, nifi
 from rehearsal.errors import RehearsalError
-from rehearsal.hosts import image
+from rehearsal.hosts import image, network
 from rehearsal.hosts.podman import Podman
 from rehearsal.memory import used_mib
 from rehearsal.paths import CACHE, CHECKOUT, STATE
@@ -50,14 +51,17 @@ def running(env: str) -> bool:
 def open_account(env: str, values: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     """Start or adopt the rehearsal and open `env`'s account.
 
-    `values` are Terraform's of the environment: account_id, region and bucket_suffix are read. Returns the fields
-    of a driver's target: environment, terraform_values, backend_config, ca_bundle. Raises RehearsalError.
+    `values` are Terraform's of the environment: account_id, region, bucket_suffix and vpc_cidr are read. Returns the
+    fields of a driver's target: environment, terraform_values, backend_config, ca_bundle. Raises RehearsalError.
     """
     account_id, region, suffix = (str(values[name]) for name in ("account_id", "region", "bucket_suffix"))
     opened = Opened(env, account_id, region, domain=f"{env}.rehearsal.localhost")
     with exclusive(LOCK):
         Podman().ensure()
-        _start_account(progress)
+        runs = _account_runs()
+        network.make_way(IPv4Network(values["vpc_cidr"]), progress)
+        if not runs:
+            _start_account(progress)
         registry = Registry(STATE)
         registry.add(registry.all().get(env, opened))
         _make_key()
@@ -173,21 +177,25 @@ def _in_use(opened: Opened) -> bool:
     return bool(ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["false"]}])["Vpcs"])
 
 
-def _start_account(progress: Progress) -> None:
-    """Start the account's process unless it runs and answers."""
+def _account_runs() -> bool:
+    """Whether the account's process runs and answers; if not, its port is free: no other rehearsal lives here."""
     child = account_child()
     if child.pid is not None:
         # it starts slowly on a busy machine, or hangs
         if wait_until(answering, ACCOUNT_SECONDS, 0.2):
-            return
+            return True
         child.stop()
     balancer.check_ports(STATE)
     # a killed account process may need a moment to let go of its port
     wait_until(lambda: holder("127.0.0.1", API_PORT) is None, 5)
     check_free(f"127.0.0.1:{API_PORT}")
+    return False
+
+
+def _start_account(progress: Progress) -> None:
     (STATE / "accounts.json").unlink(missing_ok=True)
     progress("starting the emulated account")
-    child.start([sys.executable, "-m", "rehearsal.aws.server", "--port", str(API_PORT)], CHECKOUT)
+    account_child().start([sys.executable, "-m", "rehearsal.aws.server", "--port", str(API_PORT)], CHECKOUT)
 
 
 def _wait_for_account() -> None:

@@ -103,9 +103,13 @@ class Databases:
             try:
                 done += self._follow(key, known, wanted.get(key), world)
             except (RehearsalError, OSError) as problem:
+                ran = known.process is not None
                 self._trouble(key, known)
                 named = wanted[key].identifier if key in wanted else key
-                self.problems.append(f"database {named}: {problem}")
+                if ran and known.process is None:
+                    done.append(f"database {named}: ended, and is started again ({problem})")
+                else:
+                    self.problems.append(f"database {named}: {problem}")
         self._status = {
             one.identifier: self._describe(one, self._known.get(one.key, Known())) for one in wanted.values()
         }

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,11 @@ from typing import Any
 from rehearsal.errors import RehearsalError
 from rehearsal.hosts.model import Vpc
 from rehearsal.paths import CHECKOUT
+
+BRIDGE = re.compile(r"dp[0-9a-f]{4}b[0-9a-f]{8}")
+"""The name of a bridge, whichever checkout made it."""
+ALIAS_LENGTH = 255
+"""What the kernel takes of a link's alias (IFALIASZ)."""
 
 
 class NetworkError(RehearsalError):
@@ -44,16 +50,12 @@ def ensure_bridge(vpc: Vpc) -> bool:
     name = bridge_name(vpc)
     if name in links():
         return False
-    taken = overlapping(vpc.network, _routes(), mark())
-    if taken:
-        raise NetworkError(
-            f"{vpc.vpc_id} has the addresses {vpc.cidr}, which this machine already reaches by {taken}: "
-            "give the environment another vpc_cidr, or take that network down"
-        )
+    make_way(vpc.network, lambda said: None)
     prefix = vpc.network.prefixlen
     _batch(
         # an address of its own: else it takes the lowest of its ports', and changes it when hosts come and go
         f"link add name {name} address {_mac(vpc.vpc_id)} type bridge",
+        f'link set dev {name} alias "{str(CHECKOUT)[:ALIAS_LENGTH]}"',
         f"addr add {vpc.gateway}/{prefix} dev {name}",
         f"link set dev {name} up",
     )
@@ -63,14 +65,37 @@ def ensure_bridge(vpc: Vpc) -> bool:
     return True
 
 
-def overlapping(network: IPv4Network, routes: Iterable[dict[str, Any]], own: str) -> str | None:
-    """The device by which the machine reaches part of `network` already; devices of this rehearsal do not count."""
+def make_way(wanted: IPv4Network, progress: Callable[[str], None]) -> None:
+    """See that the machine does not reach the addresses `wanted` by anything but this checkout's bridges.
+
+    The bridge of another checkout's rehearsal that has no hosts is what is left when one was killed with the session
+    it ran in: it is deleted. Anything else is in use: NetworkError.
+    """
+    while taken := overlapping(wanted, _routes(), mark()):
+        device, where = taken
+        if not BRIDGE.fullmatch(device):
+            raise NetworkError(
+                f"this machine already reaches {wanted}, or a part of it, by {device} ({where}): "
+                "give the environment another vpc_cidr, or take that network down"
+            )
+        (bridge,) = json.loads(_ip("-json", "link", "show", "dev", device))
+        owner = bridge.get("ifalias", "another folder")
+        if json.loads(_ip("-json", "link", "show", "master", device) or "[]"):
+            raise NetworkError(
+                f"{wanted} is used by the rehearsal in {owner} (bridge {device}): end that first, with `make destroy`"
+            )
+        progress(f"deleting {device}, left behind by a rehearsal in {owner}")
+        remove_link(device)
+
+
+def overlapping(network: IPv4Network, routes: Iterable[dict[str, Any]], own: str) -> tuple[str, str] | None:
+    """Device and destination by which the machine reaches part of `network`; devices of this rehearsal do not count."""
     for route in routes:
         device = str(route.get("dev", route.get("type", "a route")))
         if route["dst"] == "default" or device.startswith(own):
             continue
         if ip_network(route["dst"], strict=False).overlaps(network):
-            return f"{device} ({route['dst']})"
+            return device, str(route["dst"])
     return None
 
 

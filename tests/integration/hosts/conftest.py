@@ -13,8 +13,13 @@ import pytest
 from rehearsal import session
 from rehearsal.accounts import AccountSession
 
-VALUES = {"account_id": "222233334444", "region": "eu-central-1", "bucket_suffix": "hosts-test"}
 CIDR = "10.77.0.0/16"
+VALUES = {
+    "account_id": "222233334444",
+    "region": "eu-central-1",
+    "bucket_suffix": "hosts-test",
+    "vpc_cidr": CIDR,
+}
 USER_DATA = '#!/bin/bash\nset -eu\necho "$(hostname) $AWS_ENDPOINT_URL" > /var/lib/first-boot\n'
 
 
@@ -104,13 +109,13 @@ class Site:
         return self.ssh(name, f'/usr/bin/python3 -c "{script}"').returncode == 0
 
 
-def make_site(values: dict[str, str] = VALUES, cidr: str = CIDR) -> Site:
+def make_site() -> Site:
     """Open the account and make its network, groups and instance profile."""
-    opened = session.open_account("hosts-test", values, print)
-    account = AccountSession(values["account_id"], values["region"])
+    opened = session.open_account("hosts-test", VALUES, print)
+    account = AccountSession(VALUES["account_id"], VALUES["region"])
     ec2, iam = account.client("ec2"), account.client("iam")
-    vpc_id = ec2.create_vpc(CidrBlock=cidr)["Vpc"]["VpcId"]
-    subnet_id = ec2.create_subnet(VpcId=vpc_id, CidrBlock=cidr.replace("/16", "/24"))["Subnet"]["SubnetId"]
+    vpc_id = ec2.create_vpc(CidrBlock=CIDR)["Vpc"]["VpcId"]
+    subnet_id = ec2.create_subnet(VpcId=vpc_id, CidrBlock=CIDR.replace("/16", "/24"))["Subnet"]["SubnetId"]
     groups = {}
     for name in ("web", "client"):
         made = ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc_id)

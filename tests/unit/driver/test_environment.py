@@ -63,6 +63,12 @@ def test_wrong_account_id(project):
     assert f"{EXAMPLE}:{line}: account_id" in refusal(project)
 
 
+def test_host_bits_in_the_network(project):
+    """Terraform would say so too, but the rehearsal looks at the machine's networks before."""
+    line = edit(project.environment("dev") / EXAMPLE, '"10.20.0.0/16"', '"10.20.0.5/16"')
+    assert f"{EXAMPLE}:{line}: vpc_cidr" in refusal(project)
+
+
 def test_malformed_yaml_in_the_inventory(project):
     path = project.inventory("dev") / "group_vars" / "nifi.yml"
     path.write_text("a: 1\nb: [\n")

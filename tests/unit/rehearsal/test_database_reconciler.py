@@ -164,6 +164,22 @@ def test_a_killed_one_is_started_again(site: Site) -> None:
     assert site.round(ONE) == ["start"]
 
 
+def test_one_that_ends_while_it_is_spoken_to_is_no_problem(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """psql runs in the container, so whatever ends PostgreSQL ends that too."""
+
+    def end(one: Database, statements: str) -> bool:
+        site.containers.stop(one.key)
+        raise RehearsalError("can only create exec sessions on running containers")
+
+    site.round(ONE)
+    monkeypatch.setattr(reconciler, "RETRY_SECONDS", 0.0)
+    with monkeypatch.context() as once:
+        once.setattr(site.containers, "prepare", end)
+        site.round(ONE)
+    assert not site.databases.problems
+    assert site.round(ONE) == ["start"]
+
+
 def test_a_new_supervisor_adopts_what_runs(site: Site) -> None:
     site.round(ONE)
     site.appoint()
