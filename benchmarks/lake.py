@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from boto3.s3.transfer import create_transfer_manager
-from s3transfer.manager import TransferConfig
+from boto3.s3.transfer import TransferConfig, create_transfer_manager
 
 from benchmarks.measure import ROOT, Result, seconds, timed
 from benchmarks.noop import environment
