@@ -58,9 +58,10 @@ def open_account(env: str, values: Mapping[str, Any], progress: Progress) -> dic
     opened = Opened(env, account_id, region, domain=f"{env}.rehearsal.localhost")
     with exclusive(LOCK):
         Podman().ensure()
-        runs = _account_runs()
-        network.make_way(IPv4Network(values["vpc_cidr"]), progress)
-        if not runs:
+        adopted = _adopt_account()
+        for done in network.make_way(IPv4Network(values["vpc_cidr"])):
+            progress(done)
+        if not adopted:
             _start_account(progress)
         registry = Registry(STATE)
         registry.add(registry.all().get(env, opened))
@@ -177,8 +178,8 @@ def _in_use(opened: Opened) -> bool:
     return bool(ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["false"]}])["Vpcs"])
 
 
-def _account_runs() -> bool:
-    """Whether the account's process runs and answers; if not, its port is free: no other rehearsal lives here."""
+def _adopt_account() -> bool:
+    """Whether the account's process runs and answers. If not, its port is free now: no other rehearsal lives here."""
     child = account_child()
     if child.pid is not None:
         # it starts slowly on a busy machine, or hangs

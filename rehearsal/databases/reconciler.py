@@ -100,14 +100,14 @@ class Databases:
             known = self._known.setdefault(key, Known())
             if time.monotonic() < known.retry:
                 continue
+            ran = known.process is not None and known.process.alive
             try:
                 done += self._follow(key, known, wanted.get(key), world)
             except (RehearsalError, OSError) as problem:
-                ran = known.process is not None
                 self._trouble(key, known)
                 named = wanted[key].identifier if key in wanted else key
                 if ran and known.process is None:
-                    done.append(f"database {named}: ended, and is started again ({problem})")
+                    done.append(f"database {named}: ended meanwhile ({problem})")
                 else:
                     self.problems.append(f"database {named}: {problem}")
         self._status = {

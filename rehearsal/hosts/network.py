@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ def ensure_bridge(vpc: Vpc) -> bool:
     name = bridge_name(vpc)
     if name in links():
         return False
-    make_way(vpc.network, lambda said: None)
+    make_way(vpc.network)
     prefix = vpc.network.prefixlen
     _batch(
         # an address of its own: else it takes the lowest of its ports', and changes it when hosts come and go
@@ -65,12 +65,13 @@ def ensure_bridge(vpc: Vpc) -> bool:
     return True
 
 
-def make_way(wanted: IPv4Network, progress: Callable[[str], None]) -> None:
+def make_way(wanted: IPv4Network) -> list[str]:
     """See that the machine does not reach the addresses `wanted` by anything but this checkout's bridges.
 
     The bridge of another checkout's rehearsal that has no hosts is what is left when one was killed with the session
-    it ran in: it is deleted. Anything else is in use: NetworkError.
+    it ran in: it is deleted. Anything else is in use: NetworkError. Returns what was done.
     """
+    done = []
     while taken := overlapping(wanted, _routes(), mark()):
         device, where = taken
         if not BRIDGE.fullmatch(device):
@@ -84,8 +85,9 @@ def make_way(wanted: IPv4Network, progress: Callable[[str], None]) -> None:
             raise NetworkError(
                 f"{wanted} is used by the rehearsal in {owner} (bridge {device}): end that first, with `make destroy`"
             )
-        progress(f"deleting {device}, left behind by a rehearsal in {owner}")
-        remove_link(device)
+        _ip("link", "delete", "dev", device)
+        done.append(f"deleted {device}, left behind by a rehearsal in {owner}")
+    return done
 
 
 def overlapping(network: IPv4Network, routes: Iterable[dict[str, Any]], own: str) -> tuple[str, str] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -28,17 +27,11 @@ def bridge(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     network.remove_link(name)
 
 
-def make_way() -> list[str]:
-    said: list[str] = []
-    network.make_way(ip_network(VPC.cidr), said.append)
-    return said
-
-
 def test_the_bridge_of_a_killed_rehearsal_is_deleted(bridge: str) -> None:
     """Else both bridges would have the same addresses, and no host of the newer one could be reached."""
-    assert make_way() == [f"deleting {bridge}, left behind by a rehearsal in {OTHER}"]
+    assert network.make_way(VPC.network) == [f"deleted {bridge}, left behind by a rehearsal in {OTHER}"]
     assert bridge not in network.links(own_only=False)
-    assert make_way() == []
+    assert network.make_way(VPC.network) == []
 
 
 def test_the_bridge_of_one_that_has_hosts_is_not(bridge: str) -> None:
@@ -46,7 +39,7 @@ def test_the_bridge_of_one_that_has_hosts_is_not(bridge: str) -> None:
     subprocess.run(["ip", "link", "add", cable, "master", bridge, "type", "veth"], check=True)
     try:
         with pytest.raises(network.NetworkError, match=f"the rehearsal in {OTHER} .*`make destroy`"):
-            make_way()
+            network.make_way(VPC.network)
         assert bridge in network.links(own_only=False)
     finally:
         network.remove_link(cable)
@@ -59,7 +52,7 @@ def test_another_network_of_the_machine_is_not_touched() -> None:
         subprocess.run(["ip", "addr", "add", "10.79.5.1/24", "dev", name], check=True)
         subprocess.run(["ip", "link", "set", name, "up"], check=True)
         with pytest.raises(network.NetworkError, match=rf"{name} \(10\.79\.5\.0/24\).*vpc_cidr"):
-            make_way()
+            network.make_way(VPC.network)
         assert name in network.links(own_only=False)
     finally:
         network.remove_link(name)

@@ -180,6 +180,18 @@ def test_one_that_ends_while_it_is_spoken_to_is_no_problem(site: Site, monkeypat
     assert site.round(ONE) == ["start"]
 
 
+def test_a_killed_one_that_does_not_start_again_is_a_problem(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(one: Database, vpc: Vpc, script: str) -> Identity:
+        raise RehearsalError("no space")
+
+    site.round(ONE)
+    Process.dead.add(site.databases.status["dev-airflow"]["pid"])
+    site.containers.stop(ONE.key)
+    monkeypatch.setattr(site.containers, "start", refuse)
+    site.round(ONE)
+    assert site.databases.problems == ["database dev-airflow: no space"]
+
+
 def test_a_new_supervisor_adopts_what_runs(site: Site) -> None:
     site.round(ONE)
     site.appoint()
