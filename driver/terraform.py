@@ -15,6 +15,9 @@ from driver.progress import Progress
 from driver.project import private_folder, write_private
 from driver.terraform_events import Outcome, Reader
 
+PARALLELISM = 30
+"""Resources that are made at a time: nearly all of their time they only wait for AWS, and Terraform's own 10 queue."""
+
 
 @dataclass
 class Terraform:
@@ -98,7 +101,7 @@ class Terraform:
 
     def apply(self, plan: Path) -> Outcome:
         """Do exactly what a plan file says. :raises DriverError: with Terraform's diagnostics"""
-        return self._follow(["apply", "-input=false", "-json", str(plan)], (0,))
+        return self._follow(["apply", "-input=false", "-json", f"-parallelism={PARALLELISM}", str(plan)], (0,))
 
     def show(self, plan: Path) -> dict[str, Any]:
         """A plan file as JSON (https://developer.hashicorp.com/terraform/internals/json-format)."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, get_current_context, task
 from dataplatform_operators import alerts, days, settings
+from dataplatform_operators.bronze import BronzeSensor
 from dataplatform_operators.nifi import NiFiProcessGroupOperator
 from dataplatform_operators.spark import spark_job
 
@@ -66,14 +66,11 @@ with DAG(
         bucket=PLATFORM.bronze_bucket,
         keys=chosen["keys"],
     )
-    wait_for_bronze = S3KeySensor(
+    wait_for_bronze = BronzeSensor(
         task_id="wait_for_bronze",
-        bucket_name=PLATFORM.bronze_bucket,
-        bucket_key=chosen["keys"],
-        wildcard_match=True,
-        aws_conn_id=None,
-        region_name=PLATFORM.region,
-        deferrable=True,
+        bucket=PLATFORM.bronze_bucket,
+        keys=chosen["keys"],
+        region=PLATFORM.region,
         poke_interval=30,
         timeout=3600,
     )

@@ -13,6 +13,7 @@ import lake
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+# By month, not by day: some hundred flights are a file too small for anybody who reads more than one day.
 CREATE = """
 create table if not exists {table} (
   flight_date date not null comment 'day of the scheduled departure, local time',
@@ -25,7 +26,7 @@ create table if not exists {table} (
   cancelled boolean not null,
   ingest_date date not null comment 'when the row that counts came in',
   source_file string not null, source_time timestamp not null)
-using iceberg partitioned by (flight_date)
+using iceberg partitioned by (months(flight_date))
 tblproperties ('format-version' = '2', 'write.merge.mode' = 'copy-on-write')
 """
 MERGE = """

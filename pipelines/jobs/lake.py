@@ -16,7 +16,7 @@ from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StringType, StructField, StructType
+from pyspark.sql.types import DateType, StringType, StructField, StructType
 
 COLUMNS = (
     "year",
@@ -57,6 +57,8 @@ KEY = ("flight_date", "carrier", "flight", "sched_dep_time")
 """What makes a flight the same flight. In the data of 2013 no two share it."""
 
 TABLES = ("silver.flights", "gold.daily_carrier_delays")
+FEW_FOLDERS = 7
+"""Ingest dates up to which bronze is looked at by folder, and not as a whole."""
 UNREADABLE = "unreadable"
 MISSING = ("", "NA")
 
@@ -132,12 +134,15 @@ def read_bronze(spark: SparkSession, root: str, first: dt.date, last: dt.date) -
     folders = _folders(spark, root, first, last)
     if not folders:
         raise LakeError(f"{root} has nothing for the ingest dates {first} to {last}: has NiFi landed them?")
-    schema = StructType([StructField(name, StringType()) for name in (*COLUMNS, UNREADABLE)])
-    options = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": UNREADABLE}
+    # Many folders are found and listed one after the other, by several requests each; a whole data set by one listing.
+    places = folders if len(folders) <= FEW_FOLDERS else [root]
+    texts = [StructField(name, StringType()) for name in (*COLUMNS, UNREADABLE)]
+    schema = StructType([*texts, StructField("ingest_date", DateType())])
+    options = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": UNREADABLE, "basePath": root}
     batches = spark.read.options(header=True, enforceSchema=False, pathGlobFilter="batch-*.csv", **options)
     streams = spark.read.options(pathGlobFilter="stream-*.jsonl", **options)
-    found = _traced(batches.schema(schema).csv(folders)).unionByName(_traced(streams.schema(schema).json(folders)))
-    return found.withColumn("ingest_date", F.regexp_extract("source_file", r"/ingest_date=([0-9-]+)/", 1).cast("date"))
+    found = _traced(batches.schema(schema).csv(places)).unionByName(_traced(streams.schema(schema).json(places)))
+    return found.where(F.col("ingest_date").between(first, last))
 
 
 def flights(bronze: DataFrame) -> DataFrame:
@@ -175,6 +180,7 @@ def _traced(rows: DataFrame) -> DataFrame:
     return rows.select(
         *COLUMNS,
         UNREADABLE,
+        "ingest_date",
         F.col("_metadata.file_path").alias("source_file"),
         F.col("_metadata.file_modification_time").alias("source_time"),
     )

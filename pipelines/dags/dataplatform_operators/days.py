@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+import fnmatch
+import os
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 MOST_DAYS = 400
@@ -37,3 +40,19 @@ def bronze_keys(prefix: str, first: dt.date, last: dt.date) -> list[str]:
     """A pattern for each day that matches what the flow flights-batch lands for it."""
     days = ((first + dt.timedelta(days=number)).isoformat() for number in range((last - first).days + 1))
     return [f"{prefix}/ingest_date={day}/batch-*" for day in days]
+
+
+def missing(s3: Any, bucket: str, keys: Sequence[str]) -> list[str]:
+    """Those of the patterns (`flights/ingest_date=2013-01-01/batch-*`) that no object matches, in their order."""
+    if not keys:
+        return []
+    # up to where the patterns differ, or the first of them has a wildcard
+    prefix = re.split(r"[*?[]", os.path.commonprefix(list(keys)), maxsplit=1)[0]
+    left = dict.fromkeys(keys)
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for entry in page.get("Contents", []):
+            for key in [key for key in left if fnmatch.fnmatchcase(entry["Key"], key)]:
+                del left[key]
+        if not left:
+            break
+    return list(left)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import boto3
 from airflow.providers.amazon.aws.triggers.s3 import S3KeyTrigger
 from airflow.sdk import BaseOperator
 
-from dataplatform_operators import certificate
+from dataplatform_operators import certificate, days
 from dataplatform_operators.nifi_api import NiFi, NiFiError
+
+WATCHED = 8
+"""Patterns that the triggerer asks for at a time: it lists the bucket once for each of them and look."""
 
 
 class NiFiProcessGroupOperator(BaseOperator):
@@ -58,26 +62,35 @@ class NiFiProcessGroupOperator(BaseOperator):
     def execute(self, context: Any) -> None:
         self._set_state("RUNNING")
         self.log.info("started %s; waiting for %d patterns in s3://%s", self.group, len(self.keys), self.bucket)
+        self._wait_for(self.keys, datetime.now(UTC) + self.wait)
+
+    def landed(self, context: Any, event: dict[str, Any], until: str) -> None:
+        """The trigger has seen what it was given, which is not always all there is, or could not look."""
+        if event.get("status") != "success":
+            raise NiFiError(f"waiting for s3://{self.bucket}: {event.get('message', event)}")
+        left = days.missing(boto3.client("s3", region_name=self.region), self.bucket, self.keys)
+        if left:
+            self.log.info("%d patterns left, such as %s", len(left), left[0])
+            self._wait_for(left, datetime.fromisoformat(until))
+        if self.stop:
+            self._set_state("STOPPED")
+            self.log.info("stopped %s", self.group)
+
+    def _wait_for(self, keys: Sequence[str], until: datetime) -> None:
+        """Leave the worker until the last of the patterns match: the group takes files in their order."""
         self.defer(
             trigger=S3KeyTrigger(
                 bucket_name=self.bucket,
-                bucket_key=self.keys,
+                bucket_key=list(keys[-WATCHED:]),
                 wildcard_match=True,
                 aws_conn_id=None,
                 region_name=self.region,
                 poke_interval=self.poke_interval,
             ),
             method_name="landed",
-            timeout=self.wait,
+            kwargs={"until": until.isoformat()},
+            timeout=max(until - datetime.now(UTC), timedelta(seconds=1)),
         )
-
-    def landed(self, context: Any, event: dict[str, Any]) -> None:
-        """The trigger has seen everything, or could not look."""
-        if event.get("status") != "success":
-            raise NiFiError(f"waiting for s3://{self.bucket}: {event.get('message', event)}")
-        if self.stop:
-            self._set_state("STOPPED")
-            self.log.info("stopped %s", self.group)
 
     def _set_state(self, state: str) -> None:
         session = f"airflow-{self.dag_id}-{self.task_id}"

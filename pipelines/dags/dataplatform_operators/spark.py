@@ -10,8 +10,8 @@ from airflow.providers.amazon.aws.operators.emr import EmrServerlessStartJobOper
 
 from dataplatform_operators.settings import Settings
 
-POLL_SECONDS = 10
-ATTEMPTS = 360
+POLL_SECONDS = 5
+ATTEMPTS = 720
 """An hour for one job."""
 CATALOG = "spark.sql.catalog.glue"
 
@@ -25,6 +25,8 @@ def configuration(settings: Settings, layer: str) -> dict[str, str]:
         f"{CATALOG}.type": "glue",
         f"{CATALOG}.io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
         f"{CATALOG}.warehouse": settings.gold_warehouse if layer == "gold" else settings.silver_warehouse,
+        # One listing of a folder and all below it, which Spark by itself knows for s3a:// only.
+        "spark.sql.sources.useListFilesFileSystemList": "s3,s3a",
         "spark.emr-serverless.driverEnv.PYSPARK_PYTHON": settings.python,
         "spark.executorEnv.PYSPARK_PYTHON": settings.python,
     }

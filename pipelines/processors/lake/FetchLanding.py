@@ -13,6 +13,8 @@ LIST_SECONDS = 5.0
 """Between two looks into the landing folder."""
 AGAIN_SECONDS = 600.0
 """After which a file that is still not in bronze is fetched once more: somebody may have emptied a queue."""
+IDLE_SECONDS = 0.5
+"""How long a call waits that found nothing: NiFi calls again at once, so that files follow each other at once."""
 LOOKS = 200
 """Files of which one call asks whether they are in bronze."""
 
@@ -85,6 +87,7 @@ class FetchLanding(FlowFileSource):
     def create(self, context):
         file = self._next()
         if file is None:
+            time.sleep(IDLE_SECONDS)
             return None
         copied = file.bytes > lake_objects.LARGE
         content = None if copied else self._fetch(file)

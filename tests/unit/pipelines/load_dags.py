@@ -40,33 +40,48 @@ def described(task: Any) -> dict[str, Any]:
         "retries": task.retries,
         "downstream": sorted(task.downstream_task_ids),
         "deferrable": getattr(task, "deferrable", None),
+        "mode": getattr(task, "mode", None),
         "job": getattr(task, "job_driver", None),
     }
 
 
 def deferred(task: Any) -> dict[str, Any]:
-    """What the operator does with NiFi, and which trigger it leaves to wait."""
+    """What the operator does with NiFi, and which patterns it leaves to the trigger, look by look."""
     from airflow.sdk.exceptions import TaskDeferred
     from dataplatform_operators import nifi
 
     calls: list[Any] = []
-    task.keys = ["flights/ingest_date=2013-01-01/batch-*"]
+    task.keys = [f"flights/ingest_date=2013-01-{day:02}/batch-*" for day in range(1, 21)]
     fake = mock.Mock()
     fake.group.return_value = {"id": "g1"}
     fake.set_state.side_effect = lambda *given: calls.append(given)
-    with mock.patch.object(nifi, "NiFi", return_value=fake), mock.patch.object(nifi.certificate, "tls_context"):
+    looks = [task.keys[:3], []]
+    waits: list[dict[str, Any]] = []
+    resume: dict[str, Any] = {}
+
+    def go(method: str, *given: Any, **more: Any) -> bool:
         try:
-            task.execute({})
+            getattr(task, method)({}, *given, **more)
         except TaskDeferred as waiting:
             path, arguments = waiting.trigger.serialize()
-            method = waiting.method_name
-        started = list(calls)
-        getattr(task, method)({}, {"status": "success"})
+            waits.append({"trigger": path, "started": list(calls), **arguments})
+            resume.update(method=waiting.method_name, kwargs=waiting.kwargs)
+            return True
+        return False
+
+    with (
+        mock.patch.object(nifi, "NiFi", return_value=fake),
+        mock.patch.object(nifi.certificate, "tls_context"),
+        mock.patch.object(nifi.days, "missing", side_effect=looks),
+    ):
+        waiting = go("execute")
+        while waiting:
+            waiting = go(resume["method"], {"status": "success"}, **resume["kwargs"])
         try:
-            getattr(task, method)({}, {"status": "error", "message": "no bucket"})
+            go(resume["method"], {"status": "error", "message": "no bucket"}, **resume["kwargs"])
         except nifi.NiFiError as error:
             failure = str(error)
-    return {"trigger": path, "arguments": arguments, "started": started, "calls": calls, "failure": failure}
+    return {"keys": task.keys, "waits": waits, "calls": calls, "failure": failure}
 
 
 if __name__ == "__main__":

@@ -121,8 +121,9 @@ def test_the_dags_load_and_their_tasks_are_in_order(loaded: dict[str, Any]) -> N
         assert after in daily["tasks"][before]["downstream"]
     assert set(daily["tasks"]) == set(order)
     assert all(task["retries"] >= 1 for task in daily["tasks"].values())
-    waiting = set(order) - {"choose_days", "land_with_nifi"}
-    assert all(daily["tasks"][name]["deferrable"] for name in waiting)
+    jobs = set(order) - {"choose_days", "land_with_nifi", "wait_for_bronze"}
+    assert all(daily["tasks"][name]["deferrable"] for name in jobs)
+    assert daily["tasks"]["wait_for_bronze"]["mode"] == "reschedule"
     assert (daily["params"], daily["max_active_runs"]) == (["first_day", "last_day"], 1)
     assert len(loaded["dags"]["maintenance"]["tasks"]) == 2
 
@@ -150,10 +151,14 @@ def test_jobs_are_submitted_with_parameters_only(loaded: dict[str, Any]) -> None
 
 def test_the_operator_starts_waits_without_a_worker_and_stops(loaded: dict[str, Any]) -> None:
     found = loaded["deferred"]
-    assert found["trigger"] == "airflow.providers.amazon.aws.triggers.s3.S3KeyTrigger"
-    assert found["arguments"]["bucket_name"] == "dl-dev-bronze"
-    assert found["arguments"]["wildcard_match"] is True
-    assert found["started"] == [["g1", "RUNNING"]]
+    first, second = found["waits"]
+    for wait in (first, second):
+        assert wait["trigger"] == "airflow.providers.amazon.aws.triggers.s3.S3KeyTrigger"
+        assert (wait["bucket_name"], wait["wildcard_match"]) == ("dl-dev-bronze", True)
+        assert wait["started"] == [["g1", "RUNNING"]]
+    # The triggerer lists once for each pattern: it gets a few, and what they leave open is looked for afterwards.
+    assert first["bucket_key"] == found["keys"][-8:]
+    assert second["bucket_key"] == found["keys"][:3]
     assert found["calls"] == [["g1", "RUNNING"], ["g1", "STOPPED"]]
     assert "no bucket" in found["failure"]
 
@@ -207,6 +212,31 @@ def test_the_days_of_a_run(shared: Any) -> None:
     ):
         with pytest.raises(days.DaysError, match=message):
             days.chosen(params, logical_date)
+
+
+@pytest.mark.parametrize(
+    ("there", "left"),
+    [([], [1, 2, 3]), ([2], [1, 3]), ([1, 2, 3], [])],
+    ids=["nothing", "some", "all"],
+)
+def test_what_bronze_lacks_is_found_by_one_listing(shared: Any, there: list[int], left: list[int]) -> None:
+    days, asked = shared("days"), list[dict[str, str]]()
+    keys = days.bronze_keys("flights", dt.date(2013, 1, 1), dt.date(2013, 1, 3))
+    objects = [f"flights/ingest_date=2013-01-0{day}/batch-{part}.csv" for day in there for part in "ab"]
+    streamed = "flights/ingest_date=2013-01-03/stream-1.jsonl"
+
+    class S3:
+        def get_paginator(self, _call: str) -> S3:
+            return self
+
+        def paginate(self, **given: str) -> list[dict[str, Any]]:
+            asked.append(given)
+            found = [key for key in [*objects, streamed] if key.startswith(given["Prefix"])]
+            return [{"Contents": [{"Key": key}]} for key in found] or [{}]
+
+    assert days.missing(S3(), "bronze", keys) == [keys[day - 1] for day in left]
+    assert asked == [{"Bucket": "bronze", "Prefix": "flights/ingest_date=2013-01-0"}]
+    assert days.missing(S3(), "bronze", []) == []
 
 
 def test_settings_of_another_type_are_refused(shared: Any) -> None:

@@ -7,6 +7,7 @@ import datetime as dt
 import hashlib
 import importlib
 import sys
+import time
 import types
 from pathlib import Path
 from typing import Any
@@ -157,9 +158,10 @@ def nifi(monkeypatch: pytest.MonkeyPatch) -> Any:
     objects = importlib.import_module("lake_objects")
     s3 = S3()
     monkeypatch.setattr(objects, "client", lambda: s3)
-    put = importlib.import_module("PutLakeObject").PutLakeObject()
+    put, fetch = importlib.import_module("PutLakeObject").PutLakeObject(), importlib.import_module("FetchLanding")
     put.onScheduled(Context())
-    return types.SimpleNamespace(s3=s3, objects=objects, put=put, fetch=importlib.import_module("FetchLanding"))
+    monkeypatch.setattr(fetch, "IDLE_SECONDS", 0)
+    return types.SimpleNamespace(s3=s3, objects=objects, put=put, fetch=fetch)
 
 
 def put(nifi: Any, flowfile: FlowFile, **values: str) -> Any:
@@ -248,7 +250,7 @@ def taken(one: Any) -> list[Any]:
 
 def look_again(one: Any, monkeypatch: pytest.MonkeyPatch, nifi: Any, seconds: float) -> None:
     now = nifi.fetch.time.monotonic() + seconds
-    monkeypatch.setattr(nifi.fetch, "time", types.SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(nifi.fetch, "time", types.SimpleNamespace(monotonic=lambda: now, sleep=time.sleep))
 
 
 def test_what_has_landed_is_fetched_until_it_is_in_bronze(nifi: Any, monkeypatch: pytest.MonkeyPatch) -> None:
