@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import io
 import json
 import logging
@@ -26,11 +27,12 @@ from typing import Any
 os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
+from moto import backends
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from rehearsal.aws import version
+from rehearsal.aws import patching, version
 
 Start = Callable[..., Any]
 Environ = dict[str, Any]
@@ -38,6 +40,13 @@ Environ = dict[str, Any]
 log = logging.getLogger("rehearsal.aws")
 KEEP_UP_SECONDS = 60
 KEPT_ANSWERS = 512
+
+
+@patching.wraps_original(backends, "list_of_moto_modules")
+@functools.cache
+def _services(original: Callable[[], Iterable[str]]) -> frozenset[str]:
+    """moto looks through its folders for each request, a fifth of the time that a request takes."""
+    return frozenset(original())
 
 
 class Account:

@@ -39,6 +39,8 @@ def properties(job: Job, api: str) -> str:
         "spark.hadoop.fs.s3a.downgrade.syncable.exceptions": "true",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
+        # Jobs end before code that is compiled once more pays.
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "spark.sql.shuffle.partitions": "4",
         "spark.ui.showConsoleProgress": "false",
     }

@@ -12,7 +12,7 @@ author:
   - Data platform team (!UNKNOWN)
 description:
   - Keeps four secrets in AWS Secrets Manager below O(prefix) - C(config/fernet_key), C(config/jwt_secret),
-    C(config/api_secret_key) and C(config/sql_alchemy_conn). Airflow reads them by itself with its C(SecretsManagerBackend).
+    C(config/api_secret_key) and C(config/sql_alchemy_conn). Airflow reads them by itself, through its secrets backend.
   - Values are made in memory and sent to Secrets Manager. They are never returned, shown or passed on a command line.
   - It makes no database user. Whoever does reads the password from C(config/sql_alchemy_conn).
 options:
