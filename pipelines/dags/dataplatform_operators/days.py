@@ -47,7 +47,7 @@ def missing(s3: Any, bucket: str, keys: Sequence[str]) -> list[str]:
     if not keys:
         return []
     # up to where the patterns differ, or the first of them has a wildcard
-    prefix = re.split(r"[*?[]", os.path.commonprefix(list(keys)), maxsplit=1)[0]
+    prefix = re.split(r"[*?[]", os.path.commonprefix(list(keys)), maxsplit=1)[0]  # noqa: RUF071 - of texts
     left = dict.fromkeys(keys)
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for entry in page.get("Contents", []):

@@ -37,7 +37,9 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module("dataplatform_airflow.secrets_backend")
 
 
-def test_an_option_is_asked_for_once_for_all_backends_of_a_process(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_option_is_asked_for_once_for_all_backends_of_a_process(
+    module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = 1000.0
     monkeypatch.setattr(module.time, "monotonic", lambda: now)
     assert [module.OptionsKeptBackend().get_config("fernet_key") for _ in range(3)] == ["one"] * 3
