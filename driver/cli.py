@@ -28,7 +28,7 @@ stages, in the order they run:
   infrastructure  terraform plan, then apply exactly that plan
   hosts           wait for the hosts that Terraform asked for
   certificates    issue, renew and revoke what cert-requests/ENV says
-  configuration   make the hosts NiFi and Airflow nodes (ansible/playbooks/site.yml)
+  configuration   make the hosts NiFi and Airflow nodes (ansible/playbooks/configure-*.yml)
   access          users, groups and policies become what access.yml says
   pipelines       flows, DAGs and jobs become what pipelines/ says, and nothing else is touched
   verification    log in as each role does, try what must be refused, have data go through to gold

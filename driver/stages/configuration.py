@@ -1,14 +1,17 @@
-"""Stage 6: Ansible makes the hosts what they are for."""
+"""Stage 6: Ansible makes the hosts what they are for. NiFi's and Airflow's have nothing to do with each other: both are
+configured at the same time. (site.yml does the same one after the other, for people without the driver.)"""
 
 from __future__ import annotations
 
-from driver import playbooks
+from driver import fleets, playbooks
 from driver.run import Run, Stage
-
-# site.yml is everything, for people without the driver; these parts have a stage of their own, after access.
-LATER = ("pipelines",)
 
 
 def run(run: Run, stage: Stage) -> None:
-    outcome = playbooks.play(run, "site.yml", tags=run.options.tags, skip_tags=LATER, limit=run.options.limit)
+    outcome = playbooks.play_together(run, of(run), tags=run.options.tags, limit=run.options.limit)
     stage.detail = playbooks.changed(outcome)
+
+
+def of(run: Run) -> list[str]:
+    """The playbooks: one for each group of hosts."""
+    return [f"configure-{fleet.name}.yml" for fleet in fleets.of(run.platform)]

@@ -9,13 +9,6 @@ from driver.errors import CHANGES, DONE
 from driver.run import Run
 from driver.stages import configuration
 
-PLAYBOOKS = {
-    "certificates": "issue-certificates.yml",
-    "configuration": "site.yml",
-    "access": "reconcile-access.yml",
-    "pipelines": "deploy-pipelines.yml",
-}
-
 
 def run(run: Run) -> int:
     conduct.begin(run)
@@ -27,16 +20,22 @@ def run(run: Run) -> int:
         plan.unlink(missing_ok=True)
         found += [f"infrastructure: {address} ({action})" for address, action in outcome.planned]
         stage.detail = outcome.summary()
-    with_airflow = fleets.has_airflow(run.platform)  # (says what to do when nothing is built)
-    for name, playbook in PLAYBOOKS.items():
-        if name == "pipelines" and not with_airflow:
-            continue
+    for name, wanted in _playbooks(run).items():
         with run.stage(name) as stage:
-            skipped = configuration.LATER if name == "configuration" else ()
-            result = playbooks.play(run, playbook, skip_tags=skipped, check=True)
+            result = playbooks.play_together(run, wanted, check=True)
             found += [f"{name}: {host}: {task}" for host, task in result.changed]
             stage.detail = f"{len(result.changed)} would change"
     for line in found:
         run.progress.line(f"  {line}", "yellow")
     run.progress.line(f"{run.env}: {len(found)} differences" if found else f"{run.env}: no drift", "bold")
     return CHANGES if found else DONE
+
+
+def _playbooks(run: Run) -> dict[str, list[str]]:
+    """Stage → its playbooks. :raises DriverError: nothing is built, with what to do"""
+    found = {
+        "certificates": ["issue-certificates.yml"],
+        "configuration": configuration.of(run),
+        "access": ["reconcile-access.yml"],
+    }
+    return found | ({"pipelines": ["deploy-pipelines.yml"]} if fleets.has_airflow(run.platform) else {})

@@ -77,12 +77,40 @@ def test_a_group_that_gets_no_hosts_is_named(tmp_path, stage):
     assert "--auto-scaling-group-name dev-airflow-web" in error.value.fix
 
 
-def test_configuration_leaves_pipelines_to_their_stage(tmp_path, stage):
+def test_nifi_and_airflow_are_configured_at_the_same_time(tmp_path, stage):
     run, _ = fake_run(tmp_path)
+    together, play = threading.Barrier(2), run.ansible.run
+
+    def meet(*arguments, **options):
+        together.wait(10)
+        return play(*arguments, **options)
+
+    run.ansible.run = meet
     configuration.run(run, stage)
-    assert run.ansible.played[0][1]["skip_tags"] == ("pipelines",)
-    pipelines.run(run, stage)
-    assert played(run) == ["site.yml", "deploy-pipelines.yml"]
+    assert sorted(played(run)) == ["configure-airflow.yml", "configure-nifi.yml"]
+
+
+def test_a_platform_without_airflow_configures_nifi(tmp_path, stage):
+    run, _ = fake_run(tmp_path, airflow=False)
+    configuration.run(run, stage)
+    assert played(run) == ["configure-nifi.yml"]
+
+
+def test_what_failed_on_either_side_is_told(tmp_path, stage):
+    run, _ = fake_run(tmp_path)
+
+    def fail(playbook, *_arguments, **_options):
+        if playbook == "configure-nifi.yml":
+            raise DriverError("configure-nifi.yml ended with code 4", "look there")
+        return Outcome(failures=[Failure("i-web", "Run Airflow", "no space left")], changed=[("i-web", "Make folders")])
+
+    run.ansible.run = fail
+    with pytest.raises(
+        DriverError, match=r"(?s)nifi.yml ended with code 4.*i-web: Run Airflow: no space left"
+    ) as error:
+        configuration.run(run, stage)
+    assert "look there" in error.value.fix
+    assert run.record.ansible == 1  # what was changed before it failed
 
 
 def test_pipelines_with_check_change_nothing(tmp_path, stage):
