@@ -17,6 +17,7 @@ SERVICES = (
     "autoscaling",
     "rds",
     "emr_serverless",
+    "sqs",
 )
 
 

@@ -33,6 +33,7 @@ from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from rehearsal.aws import patching, version
+from rehearsal.aws.lock import LOCK
 
 Start = Callable[..., Any]
 Environ = dict[str, Any]
@@ -59,7 +60,6 @@ class Account:
 
     def __init__(self) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._lock = threading.RLock()
         self._answers = _Answers()
 
     def keep_up(self) -> None:
@@ -72,7 +72,7 @@ class Account:
         while True:
             time.sleep(KEEP_UP_SECONDS)
             try:
-                with self._lock:
+                with LOCK:
                     acmpca.renew_crls()
             except Exception:
                 log.exception("renewing revocation lists")
@@ -80,7 +80,7 @@ class Account:
     def __call__(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
         _read_body(environ)
         path = environ.get("PATH_INFO", "")
-        with self._lock:
+        with LOCK:
             if path.startswith("/_rehearsal/"):
                 return _rehearsal_route(path, environ, start_response)
             return self._answers.once(environ, start_response, self._moto)
