@@ -44,6 +44,11 @@ class Rehearsal:
         with explained():
             session.close_account(env, progress)
 
+    def problems(self) -> Mapping[str, str]:
+        from rehearsal import session
+
+        return session.problems()
+
 
 @contextlib.contextmanager
 def explained() -> Iterator[None]:

@@ -44,6 +44,9 @@ class Connector(Protocol):
     def close(self, env: str, progress: Callable[[str], None]) -> None:
         """After an environment was destroyed."""
 
+    def problems(self) -> Mapping[str, str]:
+        """What keeps the account from doing its part at this moment, by name. Called from several threads."""
+
 
 class Aws:
     """AWS, with the credentials that are there."""
@@ -60,3 +63,6 @@ class Aws:
 
     def close(self, env: str, progress: Callable[[str], None]) -> None:
         return None
+
+    def problems(self) -> Mapping[str, str]:
+        return {}

@@ -152,6 +152,11 @@ def status() -> dict[str, Any]:
     }
 
 
+def problems() -> dict[str, str]:
+    """What the supervisor can't do at this moment: part → why. It tries again in each of its rounds."""
+    return dict(heartbeat().get("problems", {})) if supervisor_child().pid else {}
+
+
 def close_account(env: str, progress: Progress) -> None:
     """After `env` was destroyed: forget its account. The last account takes the whole rehearsal with it."""
     with exclusive(LOCK):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from driver import ansible, fleets, people
+from driver import ansible, fleets, people, troubles
 from driver.errors import DriverError
 from driver.run import Run, Stage
 
@@ -14,12 +14,13 @@ LOOK = 2.0
 
 def run(run: Run, stage: Stage) -> None:
     found = fleets.of(run.platform)
-    serving = _wait_for_groups(run, found)
-    outcome = run.ansible.run(
-        "wait-for-hosts.yml", {"expected_groups": [fleet.name for fleet in found]}, fresh_inventory=True
-    )
-    if not outcome.ok:
-        raise ansible.failed("wait-for-hosts.yml", outcome, f"{run.folder}/logs/wait-for-hosts.log")
+    with troubles.told(run.connector, lambda text: run.progress.line(f"    {text}", "yellow")):
+        serving = _wait_for_groups(run, found)
+        outcome = run.ansible.run(
+            "wait-for-hosts.yml", {"expected_groups": [fleet.name for fleet in found]}, fresh_inventory=True
+        )
+        if not outcome.ok:
+            raise ansible.failed("wait-for-hosts.yml", outcome, f"{run.folder}/logs/wait-for-hosts.log")
     run.record.nodes = [
         {"role": fleet.name, **node} for fleet in found for node in run.account.running(serving[fleet.name])
     ]

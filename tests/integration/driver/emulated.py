@@ -131,6 +131,9 @@ class Emulated:
         )
         return str(done["CertificateArn"])
 
+    def problems(self) -> dict[str, str]:
+        return {}
+
     def close(self, env: str, progress: Callable[[str], None]) -> None:
         self.closed = True
 
