@@ -128,7 +128,8 @@ class Ansible:
     def _scrubbed(self, prepared: Mapping[str, str]) -> dict[str, str]:
         """What ansible-runner prepared, less what it took over from this process and nobody needs."""
         added = {name: value for name, value in prepared.items() if os.environ.get(name) != value}
-        return {**self.processes.environment, **added}
+        # Its own last: a shell that has evaluated `environment` has the same, and they are no less needed for that.
+        return {**self.processes.environment, **added, **self.environment()}
 
 
 def _choices(tags: Sequence[str], skip_tags: Sequence[str], limit: str | None, check: bool) -> list[str]:
