@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import lake_objects
 from nifiapi.flowfilesource import FlowFileSource, FlowFileSourceResult
@@ -17,6 +18,8 @@ IDLE_SECONDS = 0.5
 """How long a call waits that found nothing: NiFi calls again at once, so that files follow each other at once."""
 LOOKS = 200
 """Files of which one call asks whether they are in bronze."""
+AHEAD = 4
+"""Files that are fetched while NiFi takes the one before: each at most lake_objects.LARGE in memory."""
 
 
 class FetchLanding(FlowFileSource):
@@ -66,6 +69,7 @@ class FetchLanding(FlowFileSource):
     def __init__(self, **_kwargs):
         super().__init__()
         self._s3 = None
+        self._pool: ThreadPoolExecutor | None = None
         self._forget()
 
     def getPropertyDescriptors(self):
@@ -78,19 +82,23 @@ class FetchLanding(FlowFileSource):
         self._s3 = lake_objects.client()
         self._landing, self._folder = value(self.LANDING_BUCKET), value(self.LANDING_PREFIX)
         self._bronze, self._prefix = value(self.BRONZE_BUCKET), value(self.BRONZE_PREFIX)
+        self._pool = ThreadPoolExecutor(AHEAD, thread_name_prefix="landing")
         self._forget()
 
     def onStopped(self, context):
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
         if self._s3 is not None:
             self._s3.close()
+        self._forget()
 
     def create(self, context):
-        file = self._next()
-        if file is None:
+        found = self._next()
+        if found is None:
             time.sleep(IDLE_SECONDS)
             return None
-        copied = file.bytes > lake_objects.LARGE
-        content = None if copied else self._fetch(file)
+        file, content = found
+        copied = content is None
         self._fetched[file] = time.monotonic()
         return FlowFileSourceResult(
             "success",
@@ -110,18 +118,28 @@ class FetchLanding(FlowFileSource):
 
     def _forget(self):
         self._waiting: deque[lake_objects.Landed] = deque()
+        self._ahead: deque[tuple[lake_objects.Landed, Future]] = deque()
         self._fetched: dict[lake_objects.Landed, float] = {}
         self._in_bronze: set[lake_objects.Landed] = set()
         self._listed = float("-inf")
 
-    def _next(self) -> lake_objects.Landed | None:
-        """A file that is not in bronze, or None. Looks at a limited number of files, since NiFi waits meanwhile."""
-        if not self._waiting and time.monotonic() - self._listed >= LIST_SECONDS:
+    def _next(self) -> tuple[lake_objects.Landed, bytes | None] | None:
+        """A file that is not in bronze, and its content unless that is too large; or None.
+
+        Looks at a limited number of files, since NiFi waits meanwhile.
+        """
+        if not self._waiting and not self._ahead and time.monotonic() - self._listed >= LIST_SECONDS:
             self._list()
-        for _ in range(min(LOOKS, len(self._waiting))):
-            file = self._waiting.popleft()
-            if not lake_objects.exists(self._s3, self._bronze, file.bronze_key(self._prefix)):
-                return file
+        for _ in range(LOOKS):
+            while self._waiting and len(self._ahead) < AHEAD:
+                file = self._waiting.popleft()
+                self._ahead.append((file, self._pool.submit(self._look, file)))
+            if not self._ahead:
+                break
+            file, looking = self._ahead.popleft()
+            in_bronze, content = looking.result()
+            if not in_bronze:
+                return file, content
             self._fetched.pop(file, None)
             self._in_bronze.add(file)
         return None
@@ -135,7 +153,12 @@ class FetchLanding(FlowFileSource):
             if file not in self._in_bronze and since >= AGAIN_SECONDS:
                 self._waiting.append(file)
 
-    def _fetch(self, file: lake_objects.Landed) -> bytes:
+    def _look(self, file: lake_objects.Landed) -> tuple[bool, bytes | None]:
+        """Whether a file is in bronze, and its content if it is not and not too large."""
+        if lake_objects.exists(self._s3, self._bronze, file.bronze_key(self._prefix)):
+            return True, None
+        if file.bytes > lake_objects.LARGE:
+            return False, None
         # Another content under the same name is another file: the next look finds it.
         answer = self._s3.get_object(Bucket=self._landing, Key=file.key, IfMatch=f'"{file.etag}"')
-        return answer["Body"].read()
+        return False, answer["Body"].read()
