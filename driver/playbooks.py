@@ -29,6 +29,7 @@ def play_together(run: Run, names: Sequence[str], **options: Any) -> Outcome:
     options.setdefault("check", run.options.check)
     with ThreadPoolExecutor(len(names)) as pool:
         playing = [pool.submit(run.ansible.run, name, **options) for name in names]
+    run.processes.check_interrupted()
     together, errors = Outcome(), []
     for name, future in zip(names, playing, strict=True):
         try:

@@ -8,7 +8,7 @@ import pytest
 
 from driver import fleets
 from driver.ansible_events import Failure, Outcome
-from driver.errors import DriverError
+from driver.errors import DriverError, Interrupted
 from driver.run import Stage
 from driver.stages import STAGES, configuration, evidence, hosts, pipelines, verification
 from driver.verbs import drift
@@ -111,6 +111,18 @@ def test_what_failed_on_either_side_is_told(tmp_path, stage):
         configuration.run(run, stage)
     assert "look there" in error.value.fix
     assert run.record.ansible == 1  # what was changed before it failed
+
+
+def test_an_interrupted_configuration_ends_as_one(tmp_path, stage):
+    run, _ = fake_run(tmp_path)
+
+    def stop(*_arguments, **_options):
+        run.processes.interrupted.set()
+        raise Interrupted
+
+    run.ansible.run = stop
+    with pytest.raises(Interrupted):
+        configuration.run(run, stage)
 
 
 def test_pipelines_with_check_change_nothing(tmp_path, stage):
