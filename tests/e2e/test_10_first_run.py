@@ -26,6 +26,7 @@ def test_a_run_can_be_killed_in(stage, rehearsal):
     rehearsal.run_until_killed(stage, KILLS[stage])
 
 
+@pytest.mark.converges
 def test_the_next_run_converges(rehearsal):
     """Acceptance 1: exit 0, and a summary that says where, who, how, and where the record is."""
     output = rehearsal.run("--yes").stdout
@@ -37,6 +38,7 @@ def test_the_next_run_converges(rehearsal):
     assert "record.html" in output
 
 
+@pytest.mark.converges
 def test_every_check_of_the_verification_passed(rehearsal):
     """Acceptance 4: each refusal by its own check."""
     checks = {check["name"]: check for check in rehearsal.record()["checks"]}
@@ -64,6 +66,7 @@ def test_every_check_of_the_verification_passed(rehearsal):
     assert wanted <= set(checks)
 
 
+@pytest.mark.converges
 def test_a_second_run_changes_nothing(rehearsal):
     """Acceptance 2."""
     rehearsal.run("--yes")

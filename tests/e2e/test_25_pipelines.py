@@ -74,7 +74,10 @@ class Lake:
 
 @pytest.fixture(scope="module")
 def lake(dev) -> Lake:
-    return Lake(dev)
+    found = Lake(dev)
+    if not all(found.rows(DAYS).values()):
+        dev.run("--yes")  # lands them, where nothing has verified this platform yet
+    return found
 
 
 @contextlib.contextmanager
