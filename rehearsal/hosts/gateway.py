@@ -20,6 +20,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from rehearsal.accounts import AccountSession
 from rehearsal.hosts import metadata, mirror_proxy
 from rehearsal.hosts.firewall import METADATA_PORT, PROXY_PORT
@@ -68,7 +70,7 @@ class Gateway:
         self._seen: tuple[int, int] = (0, 0)
         self.state: dict[str, Any] = {"gateways": [], "mirrors": [], "hosts": {}, "account": ""}
         self._servers: dict[tuple[str, int], ThreadingHTTPServer] = {}
-        roles = Roles()
+        self._roles = roles = Roles()
         self._handlers: dict[int, type[BaseHTTPRequestHandler]] = {
             METADATA_PORT: type(
                 "Metadata",
@@ -93,6 +95,7 @@ class Gateway:
             if (stat.st_mtime_ns, stat.st_ino) != self._seen:
                 self.state = json.loads(self._file.read_text())
                 self._seen = (stat.st_mtime_ns, stat.st_ino)
+                threading.Thread(target=self._prepare, args=(self.state,), daemon=True, name="credentials").start()
         except (OSError, ValueError) as problem:
             log.error("%s: %s", self._file, problem)
             return
@@ -103,6 +106,16 @@ class Gateway:
             server.server_close()
         for address, port in wanted - set(self._servers):
             self._open(address, port)
+
+    def _prepare(self, state: Mapping[str, Any]) -> None:
+        """Have the hosts' credentials before they ask, as on AWS: an SDK waits for them one second, once."""
+        for host in state["hosts"].values():
+            if not host.get("role_arn"):
+                continue
+            try:
+                self._roles.credentials(host, state["account"])
+            except (BotoCoreError, ClientError) as problem:  # whoever asks is told
+                log.info("credentials of %s: %s", host["instance_id"], problem)
 
     def _open(self, address: str, port: int) -> None:
         try:
