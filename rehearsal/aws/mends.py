@@ -1,10 +1,14 @@
-"""Applies the mends of all services, once per process: importing each module is what replaces the parts of moto."""
+"""Applies the mends of dispatching and of all services, once per process.
+
+Importing each module is what replaces the parts of moto.
+"""
 
 from __future__ import annotations
 
 from importlib import import_module
 
-SERVICES = (
+PARTS = (
+    "dispatch",
     "iam",
     "ssm",
     "s3",
@@ -22,6 +26,6 @@ SERVICES = (
 
 
 def apply() -> None:
-    """Import every service's mends. Applying them again does nothing."""
-    for service in SERVICES:
-        import_module(f"rehearsal.aws.{service}")
+    """Import the mends of every part. Applying them again does nothing."""
+    for part in PARTS:
+        import_module(f"rehearsal.aws.{part}")

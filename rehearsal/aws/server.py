@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import functools
 import io
 import json
 import logging
@@ -27,12 +26,11 @@ from typing import Any
 os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
-from moto import backends
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from rehearsal.aws import patching, version
+from rehearsal.aws import version
 from rehearsal.aws.lock import LOCK
 
 Start = Callable[..., Any]
@@ -41,13 +39,6 @@ Environ = dict[str, Any]
 log = logging.getLogger("rehearsal.aws")
 KEEP_UP_SECONDS = 60
 KEPT_ANSWERS = 512
-
-
-@patching.wraps_original(backends, "list_of_moto_modules")
-@functools.cache
-def _services(original: Callable[[], Iterable[str]]) -> frozenset[str]:
-    """moto looks through its folders for each request, a fifth of the time that a request takes."""
-    return frozenset(original())
 
 
 class Account:

@@ -70,7 +70,7 @@ class Gateway:
         self._seen: tuple[int, int] = (0, 0)
         self.state: dict[str, Any] = {"gateways": [], "mirrors": [], "hosts": {}, "account": ""}
         self._servers: dict[tuple[str, int], ThreadingHTTPServer] = {}
-        self._roles = roles = Roles()
+        self._roles = Roles()
         self._handlers: dict[int, type[BaseHTTPRequestHandler]] = {
             METADATA_PORT: type(
                 "Metadata",
@@ -78,7 +78,7 @@ class Gateway:
                 {
                     "hosts": staticmethod(lambda: self.state["hosts"]),
                     "tokens": metadata.Tokens(os.urandom(32)),
-                    "credentials": staticmethod(lambda host: roles.credentials(host, self.state["account"])),
+                    "credentials": staticmethod(lambda host: self._roles.credentials(host, self.state["account"])),
                 },
             ),
             PROXY_PORT: type(

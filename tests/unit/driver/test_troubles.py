@@ -8,7 +8,7 @@ import pytest
 
 from driver import troubles
 from driver.ansible_events import Failure, Outcome
-from driver.errors import DriverError, Refused
+from driver.errors import DriverError, Interrupted, Refused
 from driver.run import Stage
 from driver.stages import hosts
 from driver.target import Aws
@@ -58,6 +58,11 @@ def test_the_error_of_a_wait_says_why_and_keeps_its_code_and_fix():
     assert error.value.fix == "look there"
     with pytest.raises(Refused, match=r"^no hosts$"):
         fail(Broken())
+
+
+def test_a_wait_that_somebody_interrupts_ends_as_interrupted():
+    with pytest.raises(Interrupted), troubles.told(Broken(hosts="no image"), lambda _text: None):
+        raise Interrupted
 
 
 def test_hosts_that_can_not_be_reached_come_with_what_the_rehearsal_says(tmp_path):
