@@ -6,7 +6,6 @@ defaults; and a Spark job of the pipeline against the same job run bare. The goa
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import sys
@@ -98,8 +97,8 @@ def _bare(job: model.Job, env: Mapping[str, str]) -> float:
             text = text.replace(place, path)
         return text
 
-    job = dataclasses.replace(job, defaults={name: local(value) for name, value in job.defaults.items()})
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "spark-defaults.conf").write_text(command.properties(job, env["AWS_ENDPOINT_URL"]))
+        here[command.CONFIGURATION] = folder
+        (Path(folder) / command.PROPERTIES).write_text(local(command.properties(job, env["AWS_ENDPOINT_URL"])))
         own = {"HOME": folder, "SPARK_HOME": str(made.home), "SPARK_CONF_DIR": folder, "PYSPARK_PYTHON": sys.executable}
         return seconds([local(word) for word in command.submit(job)], {**os.environ, **variables, **own})

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from driver import approval, conduct, state
-from driver.errors import DONE, DriverError
+from driver.errors import DONE, DriverError, Refused
 from driver.run import Run
 from driver.stages import preflight
 from driver.stages.infrastructure import holding
+from driver.terraform import Terraform
 from driver.terraform_events import Outcome
 
 PATIENCE = 300.0  # seconds until a Spark application has stopped
 LOOK = 2.0
 WORKING = ["SUBMITTED", "PENDING", "SCHEDULED", "RUNNING"]
 ENDED = ("CREATED", "STOPPED", "TERMINATED")
+GUARDS = ("deletion_protection", "enable_deletion_protection")  # of a database and of a balancer
 
 
 def run(run: Run) -> int:
@@ -57,7 +61,16 @@ def _destroy(run: Run) -> None:
         plan = run.folder / "destroy.tfplan"
         try:
             outcome = terraform.plan(plan, state.var_files(run), destroy=True)
+            guarded = _guarded(terraform.show(plan))
+            if guarded and run.connector.kind == "aws":
+                raise Refused(
+                    f"{run.env} is protected from deletion: {', '.join(guarded)}",
+                    f"set deletion_protection = false in terraform/environments/{run.env}/sizing.auto.tfvars, "
+                    f"run {run.options.command}, then this again",
+                )
             _approve(run, outcome)
+            if guarded:
+                outcome = _lift_protection(run, terraform, plan)
             run.progress.expect(sum(outcome.changes.values()))
             secrets = _remove_secrets(run)
             _stop_spark(run)
@@ -80,6 +93,24 @@ def _approve(run: Run, outcome: Outcome) -> None:
         lines,
         f"{run.options.command} destroy --yes",
     )
+
+
+def _guarded(plan: Mapping[str, Any]) -> list[str]:
+    """Addresses that AWS would refuse to delete, after others are gone. What counts is what was applied."""
+    changes = {entry["address"]: entry["change"] for entry in plan.get("resource_changes", [])}
+    return [
+        address
+        for address, change in changes.items()
+        if "delete" in change["actions"] and any(change["before"].get(name) for name in GUARDS)
+    ]
+
+
+def _lift_protection(run: Run, terraform: Terraform, plan: Path) -> Outcome:
+    """What a person does in a reviewed change on AWS; an emulated account is there to be thrown away."""
+    run.progress.note("lifting the protection, since the account is emulated; on AWS this is refused")
+    terraform.plan(plan, state.var_files(run), arguments=["-var=deletion_protection=false"])
+    terraform.apply(plan)
+    return terraform.plan(plan, state.var_files(run), destroy=True)
 
 
 def _stop_spark(run: Run) -> None:

@@ -69,6 +69,7 @@ def build(cache: Path, progress: Callable[[str], None] = print) -> Spark:
         lock.check(LOCK, lock.fetched(parts), cache / "maven", "rehearsal.distribution.spark")
         for path in sorted((parts / "files" / "files").iterdir()):
             path.replace(new / "pyspark" / "jars" / path.name)
+        _name_once(new / "pyspark" / "jars")
         (new / "iceberg").mkdir()
         (runtime,) = (parts / "iceberg" / "files").iterdir()
         runtime.replace(new / "iceberg" / ICEBERG_NAME)
@@ -78,6 +79,13 @@ def build(cache: Path, progress: Callable[[str], None] = print) -> Spark:
     made = ready(cache)
     assert made
     return made
+
+
+def _name_once(jars: Path) -> None:
+    """Give slf4j-api-*.jar another name: a jar of that name gets on the class path twice, by itself and as one of
+    jars/*, and with a class path that names a jar twice the JVM refuses every archive of classes (jobs/classes.py)."""
+    (api,) = jars.glob("slf4j-api-*.jar")
+    api.rename(jars / f"named-once-{api.name}")
 
 
 def _folder(cache: Path) -> Path:

@@ -14,6 +14,9 @@ HOME = "/usr/lib/spark"
 ICEBERG = "/usr/share/aws/iceberg/lib"
 """The place of Iceberg's runtime there; jobs name the file in `spark.jars`."""
 CONFIGURATION = "/run/job"
+PROPERTIES, NOTHING = "spark.properties", "nothing"
+"""In it: a file and an empty folder. Spark's SPARK_CONF_DIR is on the class path, where an archive of classes allows
+no folder with files."""
 PYTHON = "/usr/bin/python3"
 DRIVER_ENVIRONMENT = "spark.emr-serverless.driverEnv."
 CAPS = ("--master", "local[2]", "--driver-memory", "1g", "--conf", "spark.ui.enabled=false")
@@ -22,13 +25,14 @@ CAPS = ("--master", "local[2]", "--driver-memory", "1g", "--conf", "spark.ui.ena
 
 def submit(job: Job) -> list[str]:
     """The command. What spark-submit reads last wins, and all that stands before the entry point is for it."""
-    return [f"{HOME}/bin/spark-submit", *shlex.split(job.parameters), *CAPS, job.entry_point, *job.arguments]
+    options = ["--properties-file", f"{CONFIGURATION}/{PROPERTIES}", *shlex.split(job.parameters), *CAPS]
+    return [f"{HOME}/bin/spark-submit", *options, job.entry_point, *job.arguments]
 
 
-def properties(job: Job, api: str) -> str:
-    """spark-defaults.conf: EMR's own, as far as they matter here, and those of application and job.
+def properties(job: Job, api: str, java_options: str = "") -> str:
+    """Spark's defaults: EMR's own, as far as they matter here, and those of application and job.
 
-    `api` is the account's API. EMR reads `s3://` by itself; here S3A does.
+    `api` is the account's API, `java_options` are more of the driver's. EMR reads `s3://` by itself; here S3A does.
     """
     own = {
         "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
@@ -40,7 +44,9 @@ def properties(job: Job, api: str) -> str:
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         # Jobs end before code that is compiled once more pays.
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC {java_options}".rstrip(),
+        # a folder that EMR's images do not have either
+        "spark.driver.defaultExtraClassPath": "",
         "spark.sql.shuffle.partitions": "4",
         "spark.ui.showConsoleProgress": "false",
     }
@@ -61,7 +67,7 @@ def environment(job: Job, api: str, credentials: Mapping[str, str]) -> dict[str,
         "HOME": "/tmp",  # noqa: S108 - the container's own
         "PYSPARK_PYTHON": PYTHON,
         "SPARK_HOME": HOME,
-        "SPARK_CONF_DIR": CONFIGURATION,
+        "SPARK_CONF_DIR": f"{CONFIGURATION}/{NOTHING}",
         "SPARK_LOCAL_IP": "127.0.0.1",
     }
     given = dict(job.defaults) | configured(shlex.split(job.parameters))

@@ -15,7 +15,7 @@ from typing import Any
 from rehearsal.distribution import spark
 from rehearsal.hosts import image
 from rehearsal.hosts.podman import Podman
-from rehearsal.jobs import command
+from rehearsal.jobs import classes, command
 from rehearsal.jobs.model import PREFIX, Job
 from rehearsal.processes import write_text
 
@@ -51,7 +51,9 @@ class Containers:
     def start(self, job: Job, made: spark.Spark, api: str, credentials: Mapping[str, str]) -> None:
         """Start a job run's container."""
         folder = self._folder / job.job_run_id
-        write_text(folder / "conf" / "spark-defaults.conf", command.properties(job, api), 0o644)
+        archive = classes.use(made, folder)
+        write_text(folder / "conf" / command.PROPERTIES, command.properties(job, api, archive.options), 0o644)
+        (folder / "conf" / command.NOTHING).mkdir(exist_ok=True)
         variables = command.environment(job, api, credentials)
         # in a file, since arguments are for everybody to read
         write_text(folder / "environment", "".join(f"{name}={value}\n" for name, value in variables.items()))
@@ -65,12 +67,16 @@ class Containers:
             *("--cap-drop", "all", "--security-opt", "no-new-privileges"),
             *("--log-driver", "k8s-file", "--env-file", str(folder / "environment")),
             *("--volume", f"{made.home}:{command.HOME}:ro", "--volume", f"{made.iceberg}:{command.ICEBERG}:ro"),
-            *("--volume", f"{folder / 'conf'}:{command.CONFIGURATION}:ro"),
+            *("--volume", f"{folder / 'conf'}:{command.CONFIGURATION}:ro", "--volume", archive.volume),
             image.name(),
             *command.submit(job),
         )
         (folder / "environment").unlink()
         self._podman("start", job.container)
+
+    def keep_classes(self, job_run_id: str, made: spark.Spark) -> None:
+        """Have later job runs start from the classes of this one, which succeeded."""
+        classes.keep(made, self._folder / job_run_id)
 
     def stop(self, job_run_id: str) -> None:
         """End a job run's process."""

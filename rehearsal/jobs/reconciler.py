@@ -133,6 +133,8 @@ class Jobs:
             account.report(session, job, "CANCELLED")
         elif code == 0:
             account.report(session, job, "SUCCESS")
+            if self.build.made:
+                self.containers.keep_classes(job.job_run_id, self.build.made)
         else:
             last = self.containers.last_words(job.job_run_id)
             where = "please check complete logs in configured logging destination"

@@ -10,7 +10,7 @@ from airflow.providers.amazon.aws.operators.emr import EmrServerlessStartJobOper
 
 from dataplatform_operators.settings import Settings
 
-POLL_SECONDS = 5
+POLL_SECONDS = 3
 ATTEMPTS = 720
 """An hour for one job."""
 CATALOG = "spark.sql.catalog.glue"

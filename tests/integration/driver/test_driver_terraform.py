@@ -18,7 +18,7 @@ from tests.integration.driver import small
 from tests.integration.driver.emulated import ROOT, Emulated
 
 pytestmark = pytest.mark.terraform
-ACCOUNT = "111122223333"
+ACCOUNT, PROD = "111122223333", "777788889999"
 STATES = f"dataplatform-tfstate-{ACCOUNT}-eu-central-1"
 INFRASTRUCTURE = ("--only", "infrastructure")
 
@@ -40,11 +40,11 @@ class Runner:
     def record(self) -> dict:
         return json.loads((self.project.runs("dev") / "latest" / "record.json").read_text())
 
-    def s3(self):
-        return self.account.client("s3", ACCOUNT)
+    def s3(self, account_id: str = ACCOUNT):
+        return self.account.client("s3", account_id)
 
-    def buckets(self) -> list[str]:
-        return [entry["Name"] for entry in self.s3().list_buckets()["Buckets"]]
+    def buckets(self, account_id: str = ACCOUNT) -> list[str]:
+        return [entry["Name"] for entry in self.s3(account_id).list_buckets()["Buckets"]]
 
 
 @pytest.fixture
@@ -90,6 +90,35 @@ def test_from_nothing_to_destroyed(run):
     assert run.buckets() == [STATES]
     assert run.account.closed
     run("destroy", "--yes")
+
+
+PROTECTED = """
+data "aws_subnets" "default" {}
+
+resource "aws_lb" "this" {
+  name                       = "guarded"
+  internal                   = true
+  load_balancer_type         = "network"
+  subnets                    = slice(data.aws_subnets.default.ids, 0, 1)
+  enable_deletion_protection = var.deletion_protection
+}
+"""
+
+
+def test_what_is_protected_is_not_destroyed_by_halves(run, monkeypatch):
+    """AWS refuses to delete a protected balancer, when buckets and more are gone already."""
+    main = run.project.environment("prod") / "main.tf"
+    main.write_text(main.read_text() + PROTECTED)
+    run("--yes", *INFRASTRUCTURE, env="prod")
+    with monkeypatch.context() as on_aws:
+        on_aws.setattr(run.account, "kind", "aws")
+        text = run("destroy", "--yes", env="prod", expect=3)
+    assert "prod is protected from deletion: aws_lb.this" in text
+    assert "fix: set deletion_protection = false in terraform/environments/prod/sizing.auto.tfvars" in text
+    assert "small-prod-example-prod" in run.buckets(PROD)
+
+    assert "lifting the protection" in run("destroy", "--yes", env="prod")
+    assert run.account.client("elbv2", PROD).describe_load_balancers()["LoadBalancers"] == []
 
 
 def test_credentials_of_another_account_are_refused(run):

@@ -12,7 +12,7 @@ from rehearsal.distribution import spark
 from rehearsal.distribution.release import RELEASE
 from rehearsal.errors import RehearsalError
 from rehearsal.hosts import image
-from rehearsal.jobs import account, command, reconciler
+from rehearsal.jobs import account, classes, command, reconciler
 from rehearsal.jobs.container import State
 from rehearsal.jobs.model import Job, read
 
@@ -52,6 +52,33 @@ def test_the_driver_acts_as_the_execution_role_and_has_the_jobs_variables() -> N
     found = command.environment(job, "http://127.0.0.1:1", KEYS)
     assert (found["AWS_SECRET_ACCESS_KEY"], found["A"], found["B"]) == ("secret", "1", "x=y")
     assert "secret" not in " ".join(command.submit(job))
+
+
+def test_later_jobs_start_from_the_classes_of_the_first(tmp_path: Path) -> None:
+    made = spark.Spark(tmp_path / "spark" / "pyspark", tmp_path / "spark" / "iceberg")
+    made.home.mkdir(parents=True)
+    first = classes.use(made, tmp_path / "job1")
+    assert first.options.startswith("-XX:ArchiveClassesAtExit=/run/classes/spark.jsa ")
+    assert first.volume == f"{tmp_path}/job1/classes:/run/classes"
+    classes.keep(made, tmp_path / "job1")  # it was killed before it wrote any
+    assert not classes.path(made).exists()
+
+    (tmp_path / "job1" / "classes" / "spark.jsa").write_text("20,000 classes")
+    classes.keep(made, tmp_path / "job1")
+    second = classes.use(made, tmp_path / "job2")
+    assert second.options.startswith("-XX:SharedArchiveFile=/run/classes/spark.jsa ")
+    assert second.volume == f"{classes.path(made)}:/run/classes/spark.jsa:ro"
+    assert classes.path(made).read_text() == "20,000 classes"
+    assert f"-XX:+UseSerialGC {second.options}\n" in command.properties(ONE, "http://127.0.0.1:1", second.options)
+
+
+def test_a_job_cannot_put_another_file_in_the_place_of_the_classes(tmp_path: Path) -> None:
+    made = spark.Spark(tmp_path / "spark" / "pyspark", tmp_path / "spark" / "iceberg")
+    made.home.mkdir(parents=True)
+    classes.use(made, tmp_path / "job1")
+    (tmp_path / "job1" / "classes" / "spark.jsa").symlink_to("/etc/hostname")
+    classes.keep(made, tmp_path / "job1")
+    assert not classes.path(made).exists()
 
 
 @pytest.mark.parametrize(("uri", "prefix"), [("s3://logs/emr-serverless/", "emr-serverless/"), ("s3://logs", "")])
@@ -99,6 +126,9 @@ class Containers:
         if self.fails:
             raise RehearsalError("no space")
         self.present[job.job_run_id] = State(100, None)
+
+    def keep_classes(self, job_run_id: str, made: spark.Spark) -> None:
+        self.calls.append(f"classes {job_run_id}")
 
     def stop(self, job_run_id: str) -> None:
         self.calls.append(f"stop {job_run_id}")
@@ -176,7 +206,7 @@ def test_a_job_that_exits_with_0_succeeded_and_its_logs_come_first(site: Site) -
     assert site.state() == "RUNNING"
     assert site.round() == []
     site.exits("job1", 0)
-    assert site.round() == ["logs job1", "remove job1"]
+    assert site.round() == ["logs job1", "classes job1", "remove job1"]
     assert site.state() == "SUCCESS"
     assert site.round() == []
 
@@ -184,7 +214,7 @@ def test_a_job_that_exits_with_0_succeeded_and_its_logs_come_first(site: Site) -
 def test_any_other_exit_is_a_failure_with_its_words(site: Site) -> None:
     site.round(ONE)
     site.exits("job1", 1)
-    site.round()
+    assert site.round() == ["logs job1", "remove job1"]
     assert site.state() == "FAILED"
     assert "ExitCode: 1. Last few exceptions: ValueError: no flights" in site.details["job1"]
 
