@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, fields
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from rehearsal.processes import write_json
 
@@ -122,10 +123,11 @@ def _client(service: str, region: str, api: str, key: str, secret: str, token: s
 
 
 def answering(api: str = API) -> bool:
-    """Whether the account API is ready."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(f"{api}/_rehearsal/ready", timeout=3) as answer:
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
-        return False
+    """Whether the account API is ready. Asked every second, and an opener of urllib would read every CA first."""
+    where = urlsplit(api)
+    with closing(HTTPConnection(where.hostname or "", where.port, timeout=3)) as connection:
+        try:
+            connection.request("GET", "/_rehearsal/ready")
+            return connection.getresponse().status == 200
+        except (OSError, HTTPException):
+            return False
