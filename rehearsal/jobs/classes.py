@@ -55,3 +55,5 @@ def keep(made: Spark, folder: Path) -> None:
     # beside it first, as it may come from another file system
     shutil.move(written, f"{kept}.new")
     os.replace(f"{kept}.new", kept)
+    for other in set(kept.parent.glob("classes-*.jsa")) - {kept}:
+        other.unlink()  # of an older image

@@ -63,8 +63,11 @@ def test_later_jobs_start_from_the_classes_of_the_first(tmp_path: Path) -> None:
     classes.keep(made, tmp_path / "job1")  # it was killed before it wrote any
     assert not classes.path(made).exists()
 
+    older = tmp_path / "spark" / "classes-000000000000.jsa"
+    older.touch()
     (tmp_path / "job1" / "classes" / "spark.jsa").write_text("20,000 classes")
     classes.keep(made, tmp_path / "job1")
+    assert not older.exists()
     second = classes.use(made, tmp_path / "job2")
     assert second.options.startswith("-XX:SharedArchiveFile=/run/classes/spark.jsa ")
     assert second.volume == f"{classes.path(made)}:/run/classes/spark.jsa:ro"
