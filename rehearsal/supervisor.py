@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,7 +26,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rehearsal import balancer
-from rehearsal.accounts import AccountSession, Opened, Registry, answering
+from rehearsal.accounts import AccountSession, Opened, Registry, changes
 from rehearsal.archive_upload import Uploads
 from rehearsal.background import Build
 from rehearsal.databases.reconciler import Databases
@@ -42,6 +43,8 @@ PERIOD = 1.0
 QUIET_PERIOD = 2.0
 QUIET_SECONDS = 60.0
 """Without anything done for so long, the accounts are looked at less often: that costs a tenth of a core."""
+OBSERVED_SECONDS = 3.0
+"""How long an account in which nothing was changed is not looked at again: what passes by itself is seen then."""
 SILENCE_SECONDS = 20.0
 """How long the account's API may take to start, or to answer a long request, before that is worth a word."""
 HEARTBEAT = "heartbeat.json"
@@ -68,6 +71,15 @@ def gateway_child(folder: Path = STATE) -> Child:
     return Child("gateway", folder)
 
 
+@dataclass(frozen=True)
+class Observed:
+    """An account as it was when its API had served so many calls that change something."""
+
+    snapshot: Snapshot
+    state: int | None
+    moment: float
+
+
 class Supervisor:
     """The loop and what it remembers between rounds."""
 
@@ -85,6 +97,7 @@ class Supervisor:
         self._account = account_child(folder)
         self._gateway = gateway_child(folder)
         self._sessions: dict[str, AccountSession] = {}
+        self._observed: dict[str, Observed] = {}
         self._generation = ""
         self._mirrors: list[str] | None = None
         self._problems: dict[str, str] = {}
@@ -123,9 +136,10 @@ class Supervisor:
         identity = self._account.identity
         generation = identity.text if identity else ""
         if generation != self._generation:
-            self._generation, self._sessions = generation, {}
+            self._generation, self._sessions, self._observed = generation, {}, {}
         found: dict[str, Snapshot] = {}
-        silent = not identity or not answering()
+        state = changes() if identity else None
+        silent = state is None
         with self._part("account"):
             if silent and time.monotonic() - self._answered > SILENCE_SECONDS:
                 raise RehearsalError("the account's API does not answer; the next run starts it again, empty")
@@ -135,7 +149,11 @@ class Supervisor:
         for one in opened.values():
             with self._part(f"account {one.env}"):
                 session = self._sessions.setdefault(one.account_id, AccountSession(one.account_id, one.region))
-                found[one.account_id] = observer.observe(session)
+                known = self._observed.get(one.account_id)
+                if not known or known.state != state or time.monotonic() - known.moment > OBSERVED_SECONDS:
+                    known = Observed(observer.observe(session), state, time.monotonic())
+                    self._observed[one.account_id] = known
+                found[one.account_id] = known.snapshot
         return found, len(found) == len(opened)
 
     def _follow_vpcs(self, opened: dict[str, Opened], snapshots: dict[str, Snapshot]) -> None:

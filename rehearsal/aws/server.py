@@ -30,7 +30,7 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from rehearsal.aws import version
+from rehearsal.aws import calls, version
 from rehearsal.aws.lock import LOCK
 
 Start = Callable[..., Any]
@@ -52,6 +52,7 @@ class Account:
     def __init__(self) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._answers = _Answers()
+        self._changes = 0
 
     def keep_up(self) -> None:
         """Do in the background what AWS does without being asked."""
@@ -72,8 +73,11 @@ class Account:
         _read_body(environ)
         path = environ.get("PATH_INFO", "")
         with LOCK:
+            if path == "/_rehearsal/ready":
+                return _json(start_response, {"ready": True, "moto": version.MOTO, "changes": self._changes})
             if path.startswith("/_rehearsal/"):
                 return _rehearsal_route(path, environ, start_response)
+            self._changes += calls.may_change(environ)
             return self._answers.once(environ, start_response, self._moto)
 
 
@@ -137,8 +141,6 @@ def _rehearsal_route(path: str, environ: Environ, start_response: Start) -> Iter
     from rehearsal.aws import elbv2, trust_stores
 
     method = environ["REQUEST_METHOD"]
-    if path == "/_rehearsal/ready" and method == "GET":
-        return _json(start_response, {"ready": True, "moto": version.MOTO})
     if path == "/_rehearsal/target-health" and method == "POST":
         try:
             elbv2.report_target_health(json.loads(environ["wsgi.input"].read()))

@@ -10,14 +10,38 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from rehearsal.accounts import changes
 from rehearsal.aws import version
+from rehearsal.distribution.release import RELEASE
 
 ACCOUNTS = ("111122223333", "444455556666", "777788889999")
 
 
 def test_says_when_it_is_ready(endpoint):
     with urllib.request.urlopen(f"{endpoint}/_rehearsal/ready") as answer:
-        assert json.load(answer) == {"ready": True, "moto": "5.2.5"}
+        said = json.load(answer)
+    assert said.pop("changes") >= 0
+    assert said == {"ready": True, "moto": "5.2.5"}
+
+
+def test_counts_the_calls_that_may_change_what_the_supervisor_follows(endpoint, client):
+    ec2, s3, ssm = (client(name, ACCOUNTS[0]) for name in ("ec2", "s3", "ssm"))
+    s3.create_bucket(Bucket="counted", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    before = changes(endpoint)
+    ec2.describe_vpcs()
+    ssm.describe_parameters()
+    s3.put_object(Bucket="counted", Key="data", Body=b"1")
+    s3.list_objects_v2(Bucket="counted")
+    assert changes(endpoint) == before
+    ec2.create_vpc(CidrBlock="10.9.0.0/16")
+    ssm.put_parameter(Name="/counted", Value="1", Type="String")
+    assert changes(endpoint) == before + 2
+    client("emr-serverless", ACCOUNTS[0]).create_application(type="Spark", releaseLabel=RELEASE.label)
+    assert changes(endpoint) == before + 3
+
+
+def test_nobody_answers_at_a_closed_port():
+    assert changes("http://127.0.0.1:1") is None
 
 
 def test_an_unknown_route_of_the_rehearsal_is_not_found(endpoint):

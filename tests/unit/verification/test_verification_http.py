@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import http.server
 import json
 import ssl
@@ -27,6 +28,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
+        threading.Event().wait(2.5 if self.path == "/slow" else 0)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         answer = json.dumps({"headers": self.headers.items(), "path": self.path, "body": body.decode()}).encode()
         self.send_response(200)
@@ -95,6 +97,14 @@ def test_a_server_that_is_not_trusted_is_no_refusal(server, authority, other_aut
 def test_a_closed_port_is_no_refusal(server):
     with pytest.raises(Unreachable):
         Endpoint(server.host, 1, server.ca_path).request("GET", "/")
+
+
+def test_an_answer_may_take_longer_than_a_connection(server, authority):
+    """A busy platform is not unreachable."""
+    hasty = dataclasses.replace(server, timeout=2.0)
+    assert hasty.request("GET", "/slow", pair=pair_of(authority, CN="alice")).status == 200
+    with pytest.raises(Unreachable, match="timed out"):
+        dataclasses.replace(server, answer_timeout=0.5).request("GET", "/slow", pair=pair_of(authority, CN="alice"))
 
 
 def test_the_key_is_not_shown(authority):

@@ -51,12 +51,17 @@ class Response:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where users log in: ``host`` is the public name, ``ca_path`` the CA of its certificate (None: the system's)."""
+    """Where users log in: ``host`` is the public name, ``ca_path`` the CA of its certificate (None: the system's).
+
+    timeout: seconds for connection and handshake
+    answer_timeout: seconds for an answer; a balancer waits 60 s for one by default, and then says so itself (504)
+    """
 
     host: str
     port: int = 443
     ca_path: str | None = None
     timeout: float = 15.0
+    answer_timeout: float = 65.0
 
     def address(self) -> str:
         """What to connect to. Names below ``localhost`` are the loopback address (RFC 6761, section 6.3)."""
@@ -113,7 +118,8 @@ class Endpoint:
         except BaseException:
             raw.close()
             raise
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
+        secured.settimeout(self.answer_timeout)
+        connection = http.client.HTTPConnection(self.host, self.port)
         connection.sock = secured
         return connection
 
