@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, fields
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -137,8 +138,11 @@ def changes(api: str = API) -> int | None:
     with closing(HTTPConnection(where.hostname or "", where.port, timeout=3)) as connection:
         try:
             connection.request("GET", "/_rehearsal/ready")
-            known = json.loads(connection.getresponse().read())
-        except (OSError, HTTPException, ValueError):
+            answer = connection.getresponse()
+            known = dict(json.loads(answer.read()))
+        except (OSError, HTTPException, ValueError, TypeError):
             return None
+    if answer.status != HTTPStatus.OK:
+        return None
     # an account of older code, which goes on until its rehearsal ends, does not count
     return int(known.get("changes", time.monotonic_ns()))

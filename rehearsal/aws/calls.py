@@ -1,7 +1,7 @@
 """Which calls may change what the supervisor follows: all but reads and what moves data.
 
 A supervisor that knows that nothing was changed need not ask for all instances, groups and interfaces each second,
-which took more of the account's time than all others' calls together.
+which is about half of what the account does in a rehearsal at rest.
 """
 
 from __future__ import annotations

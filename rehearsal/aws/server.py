@@ -73,10 +73,8 @@ class Account:
         _read_body(environ)
         path = environ.get("PATH_INFO", "")
         with LOCK:
-            if path == "/_rehearsal/ready":
-                return _json(start_response, {"ready": True, "moto": version.MOTO, "changes": self._changes})
             if path.startswith("/_rehearsal/"):
-                return _rehearsal_route(path, environ, start_response)
+                return _rehearsal_route(path, environ, start_response, self._changes)
             self._changes += calls.may_change(environ)
             return self._answers.once(environ, start_response, self._moto)
 
@@ -137,10 +135,12 @@ def _complete(response: Iterable[bytes]) -> Iterable[bytes]:
             close()
 
 
-def _rehearsal_route(path: str, environ: Environ, start_response: Start) -> Iterable[bytes]:
+def _rehearsal_route(path: str, environ: Environ, start_response: Start, changes: int) -> Iterable[bytes]:
     from rehearsal.aws import elbv2, trust_stores
 
     method = environ["REQUEST_METHOD"]
+    if path == "/_rehearsal/ready" and method == "GET":
+        return _json(start_response, {"ready": True, "moto": version.MOTO, "changes": changes})
     if path == "/_rehearsal/target-health" and method == "POST":
         try:
             elbv2.report_target_health(json.loads(environ["wsgi.input"].read()))

@@ -83,7 +83,7 @@ def build(cache: Path, progress: Callable[[str], None] = print) -> Spark:
 
 def _name_once(jars: Path) -> None:
     """Give slf4j-api-*.jar another name: a jar of that name gets on the class path twice, by itself and as one of
-    jars/*, and with a class path that names a jar twice the JVM refuses every archive of classes (jobs/classes.py)."""
+    jars/*, and with a class path that names a jar twice the JVM refuses every archive of classes."""
     (api,) = jars.glob("slf4j-api-*.jar")
     api.rename(jars / f"named-once-{api.name}")
 

@@ -45,7 +45,7 @@ def properties(job: Job, api: str, java_options: str = "") -> str:
         "spark.driver.bindAddress": "127.0.0.1",
         # Jobs end before code that is compiled once more pays.
         "spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC {java_options}".rstrip(),
-        # a folder that EMR's images do not have either
+        # by default hive-jackson/*, which is below the working folder and names nothing
         "spark.driver.defaultExtraClassPath": "",
         "spark.sql.shuffle.partitions": "4",
         "spark.ui.showConsoleProgress": "false",

@@ -15,7 +15,7 @@ from typing import Any
 from rehearsal.distribution import spark
 from rehearsal.hosts import image
 from rehearsal.hosts.podman import Podman
-from rehearsal.jobs import classes, command
+from rehearsal.jobs import class_archive, command
 from rehearsal.jobs.model import PREFIX, Job
 from rehearsal.processes import write_text
 
@@ -51,7 +51,7 @@ class Containers:
     def start(self, job: Job, made: spark.Spark, api: str, credentials: Mapping[str, str]) -> None:
         """Start a job run's container."""
         folder = self._folder / job.job_run_id
-        archive = classes.use(made, folder)
+        archive = class_archive.use(made, folder)
         write_text(folder / "conf" / command.PROPERTIES, command.properties(job, api, archive.options), 0o644)
         (folder / "conf" / command.NOTHING).mkdir(exist_ok=True)
         variables = command.environment(job, api, credentials)
@@ -76,7 +76,7 @@ class Containers:
 
     def keep_classes(self, job_run_id: str, made: spark.Spark) -> None:
         """Have later job runs start from the classes of this one, which succeeded."""
-        classes.keep(made, self._folder / job_run_id)
+        class_archive.keep(made, self._folder / job_run_id)
 
     def stop(self, job_run_id: str) -> None:
         """End a job run's process."""

@@ -11,7 +11,7 @@ from airflow.providers.amazon.aws.operators.emr import EmrServerlessStartJobOper
 from dataplatform_operators.settings import Settings
 
 POLL_SECONDS = 3
-ATTEMPTS = 720
+ATTEMPTS = 3600 // POLL_SECONDS
 """An hour for one job."""
 CATALOG = "spark.sql.catalog.glue"
 

@@ -12,7 +12,7 @@ from rehearsal.distribution import spark
 from rehearsal.distribution.release import RELEASE
 from rehearsal.errors import RehearsalError
 from rehearsal.hosts import image
-from rehearsal.jobs import account, classes, command, reconciler
+from rehearsal.jobs import account, class_archive, command, reconciler
 from rehearsal.jobs.container import State
 from rehearsal.jobs.model import Job, read
 
@@ -57,31 +57,31 @@ def test_the_driver_acts_as_the_execution_role_and_has_the_jobs_variables() -> N
 def test_later_jobs_start_from_the_classes_of_the_first(tmp_path: Path) -> None:
     made = spark.Spark(tmp_path / "spark" / "pyspark", tmp_path / "spark" / "iceberg")
     made.home.mkdir(parents=True)
-    first = classes.use(made, tmp_path / "job1")
+    first = class_archive.use(made, tmp_path / "job1")
     assert first.options.startswith("-XX:ArchiveClassesAtExit=/run/classes/spark.jsa ")
     assert first.volume == f"{tmp_path}/job1/classes:/run/classes"
-    classes.keep(made, tmp_path / "job1")  # it was killed before it wrote any
-    assert not classes.path(made).exists()
+    class_archive.keep(made, tmp_path / "job1")  # it was killed before it wrote any
+    assert not class_archive.path(made).exists()
 
     older = tmp_path / "spark" / "classes-000000000000.jsa"
     older.touch()
     (tmp_path / "job1" / "classes" / "spark.jsa").write_text("20,000 classes")
-    classes.keep(made, tmp_path / "job1")
+    class_archive.keep(made, tmp_path / "job1")
     assert not older.exists()
-    second = classes.use(made, tmp_path / "job2")
+    second = class_archive.use(made, tmp_path / "job2")
     assert second.options.startswith("-XX:SharedArchiveFile=/run/classes/spark.jsa ")
-    assert second.volume == f"{classes.path(made)}:/run/classes/spark.jsa:ro"
-    assert classes.path(made).read_text() == "20,000 classes"
+    assert second.volume == f"{class_archive.path(made)}:/run/classes/spark.jsa:ro"
+    assert class_archive.path(made).read_text() == "20,000 classes"
     assert f"-XX:+UseSerialGC {second.options}\n" in command.properties(ONE, "http://127.0.0.1:1", second.options)
 
 
 def test_a_job_cannot_put_another_file_in_the_place_of_the_classes(tmp_path: Path) -> None:
     made = spark.Spark(tmp_path / "spark" / "pyspark", tmp_path / "spark" / "iceberg")
     made.home.mkdir(parents=True)
-    classes.use(made, tmp_path / "job1")
+    class_archive.use(made, tmp_path / "job1")
     (tmp_path / "job1" / "classes" / "spark.jsa").symlink_to("/etc/hostname")
-    classes.keep(made, tmp_path / "job1")
-    assert not classes.path(made).exists()
+    class_archive.keep(made, tmp_path / "job1")
+    assert not class_archive.path(made).exists()
 
 
 @pytest.mark.parametrize(("uri", "prefix"), [("s3://logs/emr-serverless/", "emr-serverless/"), ("s3://logs", "")])
