@@ -5,7 +5,6 @@ The files are the package's own lines in their own order, so that they are the s
 
 from __future__ import annotations
 
-import csv
 import io
 import subprocess
 import sys
@@ -52,11 +51,6 @@ def days(archive: Path, wanted: Iterable[str] = ()) -> Iterator[tuple[str, bytes
         raise DataError(f"no flights on {', '.join(unknown)}: give days of {YEAR} as YYYY-MM-DD")
     for day in chosen:
         yield day, "".join([header, *by_day[day]]).encode()
-
-
-def rows(content: bytes) -> Iterator[dict[str, str]]:
-    """The rows of a file as text."""
-    return csv.DictReader(io.StringIO(content.decode()))
 
 
 def _lines(archive: Path) -> tuple[str, list[str]]:

@@ -34,7 +34,8 @@ def parser() -> argparse.ArgumentParser:
 
 def job(spark: SparkSession, given: argparse.Namespace) -> dict[str, Any]:
     first, last = lake.days(given)
-    rows = lake.flights(lake.read_bronze(spark, given.bronze, first, last)).persist()
+    bronze = lake.flights(lake.read_bronze(spark, given.bronze, first, last))
+    rows = bronze.select(*lake.KEY, "ingest_date", "source_file", "problem").persist()
     silver = spark.table(lake.table(given, "silver", "flights"))
     days = rows.where("problem is null").select("flight_date").distinct()
     affected = silver.join(F.broadcast(days), "flight_date", "left_semi").persist()

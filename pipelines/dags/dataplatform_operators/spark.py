@@ -27,6 +27,8 @@ def configuration(settings: Settings, layer: str) -> dict[str, str]:
         f"{CATALOG}.warehouse": settings.gold_warehouse if layer == "gold" else settings.silver_warehouse,
         # One listing of a folder and all below it, which Spark by itself knows for s3a:// only.
         "spark.sql.sources.useListFilesFileSystemList": "s3,s3a",
+        # What a job keeps in memory it reads twice or thrice: compressing it takes longer.
+        "spark.sql.inMemoryColumnarStorage.compressed": "false",
         "spark.emr-serverless.driverEnv.PYSPARK_PYTHON": settings.python,
         "spark.executorEnv.PYSPARK_PYTHON": settings.python,
     }
