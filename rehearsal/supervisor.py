@@ -76,7 +76,7 @@ class Observed:
     """An account as it was when its API had served so many calls that change something."""
 
     snapshot: Snapshot
-    state: int | None
+    calls: int | None
     moment: float
 
 
@@ -99,6 +99,7 @@ class Supervisor:
         self._sessions: dict[str, AccountSession] = {}
         self._observed: dict[str, Observed] = {}
         self._generation = ""
+        self._calls: int | None = None
         self._mirrors: list[str] | None = None
         self._problems: dict[str, str] = {}
         self._version = code_version()
@@ -138,8 +139,8 @@ class Supervisor:
         if generation != self._generation:
             self._generation, self._sessions, self._observed = generation, {}, {}
         found: dict[str, Snapshot] = {}
-        state = changes() if identity else None
-        silent = state is None
+        self._calls = changes() if identity else None
+        silent = self._calls is None
         with self._part("account"):
             if silent and time.monotonic() - self._answered > SILENCE_SECONDS:
                 raise RehearsalError("the account's API does not answer; the next run starts it again, empty")
@@ -150,8 +151,8 @@ class Supervisor:
             with self._part(f"account {one.env}"):
                 session = self._sessions.setdefault(one.account_id, AccountSession(one.account_id, one.region))
                 known = self._observed.get(one.account_id)
-                if not known or known.state != state or time.monotonic() - known.moment > OBSERVED_SECONDS:
-                    known = Observed(observer.observe(session), state, time.monotonic())
+                if not known or known.calls != self._calls or time.monotonic() - known.moment > OBSERVED_SECONDS:
+                    known = Observed(observer.observe(session), self._calls, time.monotonic())
                     self._observed[one.account_id] = known
                 found[one.account_id] = known.snapshot
         return found, len(found) == len(opened)
@@ -182,7 +183,7 @@ class Supervisor:
             with self._part(f"probe {one.env}"):
                 self._say(probe.reconcile(session, snapshots[one.account_id]))
         with self._part("balancer"):
-            changes = balancer.reconcile(self._sessions, self._folder, self._hosts.networks)
+            changes = balancer.reconcile(self._sessions, self._folder, self._hosts.networks, calls=self._calls)
             self._say(f"balancer: {text}" for text in changes.done)
             if changes.problems:
                 raise RehearsalError("\n".join(changes.problems))

@@ -17,7 +17,9 @@ from rehearsal.balancer.process import LOG, Process
 from rehearsal.balancer.render import CONFIG, Rendered, render
 
 READ_SECONDS = 2.0
-"""How old an account's ELBv2 state may get; reading it costs about ten calls for each load balancer."""
+"""How old an account's ELBv2 state may get; reading it costs some 25 calls for each load balancer."""
+UNCHANGED_SECONDS = 10.0
+"""The same where the account has served no call since that changes anything."""
 
 RUNTIME_LIMIT = 15_000
 """Bytes of a trust file that fit through HAProxy's stats socket (tune.bufsize is 16384); larger ones reload."""
@@ -36,9 +38,13 @@ class Changes:
 
 @dataclass(frozen=True)
 class Read:
-    """An account's state as it was at `at` (monotonic seconds); `pems` are its ACM certificates by ARN."""
+    """An account's state as it was at `at` (monotonic seconds); `pems` are its ACM certificates by ARN.
+
+    `calls` is how many changing calls the account had served, None where something else changed it.
+    """
 
     at: float
+    calls: int | None
     balancers: list[LoadBalancer]
     stores: dict[str, TrustStore]
     pems: dict[str, str]
@@ -58,13 +64,19 @@ class Balancer:
         self._certificates: dict[tuple[str, str], Certificate] = {}
         self._health: dict[str, dict[str, health.State]] = {}
         self._read: dict[str, Read] = {}
+        self._calls: int | None = None
         self._failed: tuple[str, float] = ("", 0.0)
 
     def reconcile(
-        self, sessions: Mapping[str, Session], networks: Iterable[Network], account_port: int = 4566
+        self,
+        sessions: Mapping[str, Session],
+        networks: Iterable[Network],
+        account_port: int = 4566,
+        calls: int | None = None,
     ) -> Changes:
         """Read the accounts, apply what changed, report health, deliver logs."""
         changes = Changes()
+        self._calls = calls
         present = tuple(sorted(networks, key=lambda network: network.gateway))
         world = self._world(sessions, present, account_port, changes)
         changes.done += place_addresses(world, self.folder / "addresses")
@@ -104,14 +116,15 @@ class Balancer:
 
     def _read_account(self, account: Account) -> Read:
         known = self._read.get(account.account_id)
-        if known and time.monotonic() - known.at < READ_SECONDS:
+        unchanged = known and known.calls is not None and known.calls == self._calls
+        if known and time.monotonic() - known.at < (UNCHANGED_SECONDS if unchanged else READ_SECONDS):
             return known
         found = account.balancers()
         listeners = [listener for balancer in found for listener in balancer.listeners]
         arns = {listener.mutual.trust_store_arn for listener in listeners}
         stores = {arn: account.trust_store(arn) for arn in sorted(arns) if arn}
         pems = {arn: account.certificate_pem(arn) for listener in listeners for arn in listener.certificates}
-        read = Read(time.monotonic(), found, stores, pems)
+        read = Read(time.monotonic(), self._calls, found, stores, pems)
         self._read[account.account_id] = read
         return read
 
@@ -216,6 +229,7 @@ class Balancer:
                 if not found or (found == before and all(found[name][0] == shown[name] for name in found)):
                     continue
                 health.report(self._accounts[balancer.account_id].endpoint, balancer, group, found)
+                self._read[balancer.account_id] = replace(self._read[balancer.account_id], calls=None)
                 if found != before:
                     said = ", ".join(f"{name} {state}" for name, (state, _) in found.items())
                     changes.done.append(f"{group.name}: {said}")
@@ -264,15 +278,20 @@ def _balancer(state_dir: Path) -> Balancer:
 
 
 def reconcile(
-    sessions: Mapping[str, Session], state_dir: Path, networks: Iterable[Network], account_port: int = 4566
+    sessions: Mapping[str, Session],
+    state_dir: Path,
+    networks: Iterable[Network],
+    account_port: int = 4566,
+    calls: int | None = None,
 ) -> Changes:
     """Bring the balancer in line with the accounts.
 
     `sessions`: account id → boto3 session (or anything with `client(service)`) that reaches the account;
-    `state_dir`: .cache/rehearsal; `networks`: the VPCs that have a bridge on this machine. Meant to be called about
-    every second. Raises BalancerError, OSError, or what boto3 raises; the next call tries again.
+    `state_dir`: .cache/rehearsal; `networks`: the VPCs that have a bridge on this machine; `calls`: how many changing
+    calls the accounts' API has served, where that is known. Meant to be called about every second. Raises
+    BalancerError, OSError, or what boto3 raises; the next call tries again.
     """
-    return _balancer(state_dir).reconcile(sessions, networks, account_port)
+    return _balancer(state_dir).reconcile(sessions, networks, account_port, calls)
 
 
 def check_ports(state_dir: Path) -> None:
