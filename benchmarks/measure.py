@@ -68,7 +68,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def pace() -> float:
-    """Seconds that one core takes for ten million additions in Python: minutes of two machines compare only beside it."""
+    """Seconds of one core for ten million additions in Python: minutes of two machines compare only beside it."""
     return timed(_ten_million_additions)
 
 
