@@ -38,7 +38,7 @@ destroy: setup ## end the rehearsal of ENV and leave nothing behind
 
 .PHONY: test
 test: setup ## unit, integration, terraform, molecule and the end-to-end rehearsal
-	$(PYTHON) -m pytest $(WORKERS) -m "not slow"
+	$(PYTHON) -m pytest $(WORKERS) --durations 20 -m "not slow"
 
 .PHONY: test-slow
 test-slow: setup ## a rehearsal whose runs are killed and converge, whose pipelines are hurt, and whose Airflow is upgraded
