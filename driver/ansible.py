@@ -12,7 +12,7 @@ import shutil
 import sys
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from rich.console import Console
 from driver.ansible_events import Outcome, Reader
 from driver.errors import DriverError
 from driver.process import Processes
-from driver.progress import Progress
+from driver.progress import Aside, Progress
 from driver.project import Project, private_folder, write_private
 
 INVENTORY_SECONDS = 3600  # a run's inventory is read once; the next run reads it anew
@@ -38,10 +38,15 @@ class Ansible:
     progress: Progress
     folder: Path
     ca_bundle: Path | None = None
+    cancelled: Callable[[], bool] = lambda: False  # a reason to stop besides the run's own
 
     def silent(self) -> Ansible:
         """The same, showing nothing: for verbs whose output is the answer."""
         return dataclasses.replace(self, progress=Progress(Console(quiet=True)))
+
+    def beside(self, cancelled: Callable[[], bool]) -> Ansible:
+        """The same, for playbooks that run beside the stage at hand until ``cancelled`` says true."""
+        return dataclasses.replace(self, progress=Aside(self.progress), cancelled=cancelled)
 
     def run(
         self,
@@ -97,7 +102,7 @@ class Ansible:
             cmdline=shlex.join(arguments),
             envvars=self.environment(),
             event_handler=reader.event,
-            cancel_callback=self.processes.interrupted.is_set,
+            cancel_callback=lambda: self.processes.interrupted.is_set() or self.cancelled(),
             suppress_env_files=True,
             quiet=True,
             settings={"pexpect_timeout": 1, "suppress_output_file": True},

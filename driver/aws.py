@@ -98,15 +98,19 @@ class Account:
     def delete_object(self, bucket: str, key: str) -> None:
         self.client("s3").delete_object(Bucket=bucket, Key=key)
 
-    def platform(self, env: str) -> dict[str, Any] | None:
-        """The platform document that Terraform wrote; None before the first apply."""
+    def platform(self, env: str, document: str = "platform") -> dict[str, Any] | None:
+        """The platform document that Terraform wrote; None before the first apply.
+
+        :param document: ``preparation`` is its part that is known before balancer and database
+        """
         client = self.client("ssm")
+        name = f"/dataplatform/{env}/{document}"
         try:
-            return dict(json.loads(client.get_parameter(Name=f"/dataplatform/{env}/platform")["Parameter"]["Value"]))
+            return dict(json.loads(client.get_parameter(Name=name)["Parameter"]["Value"]))
         except client.exceptions.ParameterNotFound:
             return None
         except (BotoCoreError, ClientError) as error:
-            raise DriverError(f"/dataplatform/{env}/platform: {error}", CREDENTIALS_FIX) from None
+            raise DriverError(f"{name}: {error}", CREDENTIALS_FIX) from None
 
     def group(self, name: str) -> tuple[int, list[str]]:
         """The desired capacity of an Auto Scaling group, and the ids of its instances in service."""

@@ -20,15 +20,16 @@ def play(run: Run, playbook: str, variables: dict[str, Any] | None = None, **opt
     return _judged(run, playbook, outcome)
 
 
-def play_together(run: Run, names: Sequence[str], **options: Any) -> Outcome:
+def play_together(run: Run, names: Sequence[str], by: ansible.Ansible | None = None, **options: Any) -> Outcome:
     """Run playbooks at the same time, each to its end whatever becomes of the others.
 
+    :param by: who plays them, if not the run's own
     :returns: what they did together
     :raises DriverError: with what failed in each of them
     """
     options.setdefault("check", run.options.check)
     with ThreadPoolExecutor(len(names)) as pool:
-        playing = [pool.submit(run.ansible.run, name, **options) for name in names]
+        playing = [pool.submit((by or run.ansible).run, name, **options) for name in names]
     run.processes.check_interrupted()
     together, errors = Outcome(), []
     for name, future in zip(names, playing, strict=True):

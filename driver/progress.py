@@ -79,13 +79,16 @@ class Progress:
             if self.stage:
                 self.stage.items[item] = (what, time.monotonic())
 
-    def finish(self, item: str, what: str = "", notable: bool = True) -> None:
-        """It ended; notable ones leave a line where there is no live view."""
+    def finish(self, item: str, what: str = "", notable: bool = True, counted: bool = True) -> None:
+        """It ended; notable ones leave a line where there is no live view.
+
+        :param counted: it is one of those that the stage expects
+        """
         with self.lock:
             if self.stage is None:
                 return
             _, began = self.stage.items.pop(item, ("", time.monotonic()))
-            self.stage.finished += notable or not self.stage.total
+            self.stage.finished += counted and (notable or not self.stage.total)
             if notable:
                 self._item_ended(item, what, time.monotonic() - began)
 
@@ -185,6 +188,26 @@ class LiveProgress(Progress):
             yield
         finally:
             live.start(refresh=True)
+
+
+class Aside(Progress):
+    """What goes on beside a stage: it is shown with the stage's own, which neither count it nor change their note."""
+
+    def __init__(self, main: Progress) -> None:
+        super().__init__(main.console, main.redact)
+        self.main = main
+
+    def line(self, text: str, style: str = "") -> None:
+        self.main.line(text, style)
+
+    def start(self, item: str, what: str) -> None:
+        self.main.start(item, what)
+
+    def finish(self, item: str, what: str = "", notable: bool = True, counted: bool = False) -> None:
+        self.main.finish(item, what, notable, counted)
+
+    def note(self, text: str) -> None:
+        return None
 
 
 def make(redact: Callable[[str], str], to_stderr: bool = False) -> Progress:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,9 +99,14 @@ class Terraform:
             out.chmod(0o600)
         return outcome
 
-    def apply(self, plan: Path) -> Outcome:
-        """Do exactly what a plan file says. :raises DriverError: with Terraform's diagnostics"""
-        return self._follow(["apply", "-input=false", "-json", f"-parallelism={PARALLELISM}", str(plan)], (0,))
+    def apply(self, plan: Path, applied: Callable[[str, str], None] | None = None) -> Outcome:
+        """Do exactly what a plan file says.
+
+        :param applied: told address and action of each resource as soon as it is done
+        :raises DriverError: with Terraform's diagnostics
+        """
+        argv = ["apply", "-input=false", "-json", f"-parallelism={PARALLELISM}", str(plan)]
+        return self._follow(argv, (0,), applied)
 
     def show(self, plan: Path) -> dict[str, Any]:
         """A plan file as JSON (https://developer.hashicorp.com/terraform/internals/json-format)."""
@@ -133,10 +138,12 @@ class Terraform:
             raise DriverError(f"terraform {argv[0]}: {_message(self.processes.redact(done.stderr))}")
         return json.loads(done.stdout)
 
-    def _follow(self, argv: Sequence[str], good: Sequence[int]) -> Outcome:
+    def _follow(
+        self, argv: Sequence[str], good: Sequence[int], applied: Callable[[str, str], None] | None = None
+    ) -> Outcome:
         private_folder(self.logs)
         log = self.logs / f"terraform-{self.module.name}-{argv[0]}.jsonl"  # two may be at work at the same time
-        reader = Reader(self.progress)
+        reader = Reader(self.progress, applied)
         code = self.processes.follow(
             ["terraform", f"-chdir={self.module}", *argv], log, reader.line, extra=self._environment()
         )

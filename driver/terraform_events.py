@@ -6,7 +6,7 @@ The format: https://developer.hashicorp.com/terraform/internals/machine-readable
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,8 +58,9 @@ class Outcome:
 class Reader:
     """Takes Terraform's lines one by one."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, applied: Callable[[str, str], None] | None = None) -> None:
         self.progress = progress
+        self.applied = applied
         self.outcome = Outcome()
         self.unread: list[str] = []
 
@@ -100,6 +101,8 @@ class Reader:
         address, action = hook["resource"]["addr"], hook["action"]
         if action in COUNTED:
             self.outcome.applied.append((address, action))
+            if self.applied:
+                self.applied(address, action)
         self.progress.finish(address, DID.get(action, action), notable=action in COUNTED)
 
     def on_apply_errored(self, event: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from driver.errors import Refused
 from driver.heartbeat import now
 from driver.project import write_private
 from driver.run import Run, Stage
+from driver.stages import preparation
 from driver.terraform import Terraform
 from driver.terraform_events import Outcome
 
@@ -73,7 +74,8 @@ def _plan_and_apply(run: Run, terraform: Terraform) -> Outcome:
 def _apply_approved(run: Run, terraform: Terraform, file: Path) -> Outcome:
     plan, digest = plans.approved(run, terraform, file)
     run.record.facts["plan_sha256"] = digest
-    outcome = terraform.apply(plan)
+    with preparation.beside(run) as applied:
+        outcome = terraform.apply(plan, applied)
     outcome.changes = dict.fromkeys(outcome.changes, 0)  # what was done, not what was planned
     for address, action in outcome.applied:
         outcome.changes[action] += 1
@@ -85,7 +87,8 @@ def _apply(run: Run, terraform: Terraform, plan: Path, outcome: Outcome) -> None
     run.progress.note(outcome.summary())
     run.progress.expect(sum(outcome.changes.values()) + outcome.changes["replace"])
     try:
-        terraform.apply(plan)
+        with preparation.beside(run) as applied:
+            terraform.apply(plan, applied)
     finally:
         for address, action in outcome.planned:
             run.record.change("infrastructure", address, action)

@@ -1,6 +1,7 @@
 # What Terraform built, for everybody who comes after it (Ansible, the driver, people). Public facts only.
 locals {
-  document = {
+  # Hosts are there long before the balancer and the database are: what is known by then is enough to prepare them meanwhile.
+  preparation = {
     env                = var.env
     account_id         = var.account_id
     region             = var.region
@@ -9,7 +10,6 @@ locals {
     vpc_cidr           = var.vpc_cidr
     private_subnet_ids = module.networking.private_subnet_ids
     hosts              = module.networking.hosts
-    alb                = merge({ for key, value in module.networking.alb : key => value if key != "arn_suffix" }, { allowed_cidrs = var.allowed_cidrs })
     buckets            = merge(module.lake.buckets, { dags = module.airflow.dags.bucket })
     kms                = { data_key_arn = module.lake.data_key_arn }
     roles              = module.iam.roles
@@ -58,7 +58,6 @@ locals {
       trigger_role_arn      = module.iam.roles.nifi_trigger
       trigger_secret_prefix = "dataplatform/${var.env}/users/airflow"
       deadline_topic_arn    = module.airflow.deadline_topic_arn
-      database              = module.airflow.database
     }
 
     processing = {
@@ -72,6 +71,21 @@ locals {
       warehouses         = module.processing.warehouses
     }
   }
+
+  document = merge(local.preparation, {
+    alb     = merge({ for key, value in module.networking.alb : key => value if key != "arn_suffix" }, { allowed_cidrs = var.allowed_cidrs })
+    airflow = merge(local.preparation.airflow, { database = module.airflow.database })
+  })
+}
+
+resource "aws_ssm_parameter" "preparation" {
+  #checkov:skip=CKV2_AWS_34:Public facts only
+  #checkov:skip=CKV_AWS_337:Public facts only
+  name        = "/dataplatform/${var.env}/preparation"
+  description = "What is known of ${var.env} once its hosts are there: the platform document without balancer and database; read by Ansible"
+  type        = "String"
+  tier        = "Advanced"
+  value       = jsonencode(local.preparation)
 }
 
 resource "aws_ssm_parameter" "document" {

@@ -7,7 +7,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -57,6 +57,10 @@ class FakeAnsible:
     def silent(self) -> FakeAnsible:
         return self
 
+    def beside(self, cancelled: Callable[[], bool]) -> FakeAnsible:
+        self.cancelled = cancelled
+        return self
+
     def run(self, playbook: str, variables: Mapping[str, Any] | None = None, **options: Any) -> Outcome:
         self.played.append((playbook, {**(variables or {}), **options}))
         path = next((value for name, value in (variables or {}).items() if name.endswith("_report")), None)
@@ -71,6 +75,10 @@ class FakeAccount:
     def __init__(self, groups: Mapping[str, list[tuple[int, list[str]]]]) -> None:
         self.groups = {name: list(answers) for name, answers in groups.items()}
         self.healthy = {"i-nifi": "healthy", "i-web": "unhealthy"}
+        self.documents: dict[str, dict[str, Any]] = {}
+
+    def platform(self, env: str, document: str = "platform") -> dict[str, Any] | None:
+        return self.documents.get(document)
 
     def group(self, name: str) -> tuple[int, list[str]]:
         answers = self.groups[name]

@@ -30,6 +30,15 @@ run "the_document_says_what_was_built" {
   }
 
   assert {
+    condition = (
+      jsondecode(aws_ssm_parameter.preparation.value).nifi == jsondecode(aws_ssm_parameter.document.value).nifi &&
+      !contains(keys(jsondecode(aws_ssm_parameter.preparation.value)), "alb") &&
+      !contains(keys(jsondecode(aws_ssm_parameter.preparation.value).airflow), "database")
+    )
+    error_message = "what hosts are prepared with is the document without balancer and database"
+  }
+
+  assert {
     condition     = output.platform.urls.nifi == "https://nifi.dev.data.example.com/nifi/" && output.platform.nifi.edge_port == 9443 && output.platform.nifi.https_port == 8443
     error_message = "where NiFi is"
   }
