@@ -36,6 +36,8 @@ def test_the_next_run_converges(rehearsal):
     assert re.search(r"bob\b.*viewer", output)
     assert "certificates export" in output
     assert "record.html" in output
+    if "module.platform.aws_ssm_parameter.preparation: created" in output:  # in no earlier run that was killed
+        assert "hosts are prepared: " in output
 
 
 @pytest.mark.converges

@@ -58,6 +58,8 @@ locals {
       trigger_role_arn      = module.iam.roles.nifi_trigger
       trigger_secret_prefix = "dataplatform/${var.env}/users/airflow"
       deadline_topic_arn    = module.airflow.deadline_topic_arn
+      # Where it will be is not known yet.
+      database = { instance_id = "", endpoint = "", port = 5432, name = "airflow", master_secret_arn = "" }
     }
 
     processing = {

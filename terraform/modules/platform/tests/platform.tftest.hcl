@@ -33,7 +33,8 @@ run "the_document_says_what_was_built" {
     condition = (
       jsondecode(aws_ssm_parameter.preparation.value).nifi == jsondecode(aws_ssm_parameter.document.value).nifi &&
       !contains(keys(jsondecode(aws_ssm_parameter.preparation.value)), "alb") &&
-      !contains(keys(jsondecode(aws_ssm_parameter.preparation.value).airflow), "database")
+      jsondecode(aws_ssm_parameter.preparation.value).airflow.database.endpoint == "" &&
+      keys(jsondecode(aws_ssm_parameter.preparation.value).airflow.database) == keys(output.platform.airflow.database)
     )
     error_message = "what hosts are prepared with is the document without balancer and database"
   }
