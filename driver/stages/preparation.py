@@ -17,8 +17,10 @@ from driver.run import Run
 PARAMETER = "module.platform.aws_ssm_parameter.preparation"
 DOCUMENT = "preparation"
 VARIABLES = {"platform_document": DOCUMENT, "nifi_serial": "100%", "airflow_serial": "100%"}  # nobody is served yet
-TAGS, SKIPPED = ("node_base", "nifi", "airflow_install"), ("edge",)
-"""Of the playbooks of stage configuration: what needs no database, and no balancer that sends anybody."""
+TAGS, SKIPPED = ("node_base", "nifi", "airflow_install"), ("edge", "nifi_wait")
+"""Of the playbooks of stage configuration: what needs no database, and no balancer that sends anybody. NiFi starts
+meanwhile.
+"""
 
 
 @contextmanager

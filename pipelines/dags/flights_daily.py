@@ -2,6 +2,7 @@
 
 Started by hand or as a backfill, a run may be for a range of days (`first_day`, `last_day`); without them it is for the
 day of its logical date. Every task may be tried again, and a day may be run again: what is done already stays as it is.
+Jobs that write a table compute its statistics too.
 """
 
 from __future__ import annotations
@@ -89,9 +90,6 @@ with DAG(
     silver_to_gold = spark_job(
         PLATFORM, "silver_to_gold", task_id="silver_to_gold", layer="gold", arguments=ingest_dates
     )
-    collect_statistics = spark_job(
-        PLATFORM, "table_statistics", task_id="collect_statistics", layer="gold", arguments=[]
-    )
 
     chosen >> land_with_nifi >> wait_for_bronze >> bronze_to_silver
-    bronze_to_silver >> check_quality >> silver_to_gold >> collect_statistics
+    bronze_to_silver >> check_quality >> silver_to_gold

@@ -48,6 +48,7 @@ def job(spark: SparkSession, given: argparse.Namespace) -> dict[str, Any]:
         changes.createOrReplaceTempView("changes")
         same = " and ".join(f"t.{name} = s.{name}" for name in lake.KEY)
         spark.sql(MERGE.format(table=table, same=same))
+    lake.keep_statistics(spark, table)
     read = rows.count()
     return {
         "table": table,

@@ -126,6 +126,15 @@ def layer_and_name(text: str) -> tuple[str, str]:
     return layer, name
 
 
+def keep_statistics(spark: SparkSession, table: str) -> None:
+    """Statistics of a table's current snapshot, for those who plan queries. Nothing is computed where it has them.
+
+    Whoever writes a table does this last: a job of its own would take longer to start than to compute.
+    """
+    catalog, name = table.split(".", 1)
+    spark.sql(f"call {catalog}.system.compute_table_stats('{name}')")
+
+
 def read_bronze(spark: SparkSession, root: str, first: dt.date, last: dt.date) -> DataFrame:
     """All that came in between two ingest dates: COLUMNS as text, where it came from, and what could not be read.
 

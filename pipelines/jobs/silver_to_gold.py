@@ -49,6 +49,7 @@ def job(spark: SparkSession, given: argparse.Namespace) -> dict[str, Any]:
     wanted = of_days(delays(silver), touched).persist()
     written = merge(spark, table, differences(wanted, of_days(spark.table(table), touched)))
     rows, checksum = remember(spark, table)
+    lake.keep_statistics(spark, table)
     return {"table": table, "flight_dates": days, "written": written, "rows": rows, "checksum": checksum}
 
 

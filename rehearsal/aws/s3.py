@@ -8,16 +8,18 @@ import uuid
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from moto.iam.access_control import PermissionResult
-from moto.s3.models import FakeBucket, FakeDeleteMarker, S3Backend
+from moto.s3.models import FakeBucket, FakeDeleteMarker, FakeKey, S3Backend
 from moto.s3.responses import S3Response
 
 from rehearsal.aws import buckets
 from rehearsal.aws.patching import replaces, wraps_original
 
 LOGGING = "logging.s3.amazonaws.com"
+NAMES = ("Key", "Prefix", "Delimiter", "KeyMarker", "NextKeyMarker")
+"""Elements of a listing that are encoded when the caller asks for it."""
 LOG_SECONDS = 300.0
 """How long what was asked of a bucket waits until it is written into an object. AWS: a few hours at most."""
 
@@ -128,6 +130,47 @@ def _get_bucket_lifecycle(original: Any, self: Any) -> Any:
     finally:
         del self.serialized
 
+
+@wraps_original(S3Response, "list_object_versions")
+def _list_object_versions(original: Any, self: Any) -> Any:
+    """Encode names when asked to, as the other listings do; moto forgets it here. Who decodes them afterwards, as
+    Terraform does when it empties a bucket, takes `+` for a space otherwise, and deletes what is not there for ever.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html (encoding-type)
+    """
+    if self.querystring.get("encoding-type", [None])[0] != "url":
+        return original(self)
+    plain = self.serialized
+
+    def encoded(answer: Any) -> Any:
+        result = answer.result
+        for entry in [result, *result["Versions"], *result["DeleteMarkers"], *result.get("CommonPrefixes", [])]:
+            entry.update({name: quote(entry[name]) for name in NAMES if entry.get(name)})
+        result["EncodingType"] = "url"
+        return plain(answer)
+
+    self.serialized = encoded
+    try:
+        return original(self)
+    finally:
+        del self.serialized
+
+
+class ListedKey(FakeKey):
+    """A version as listings have it: it shares the content, and so does not close it when it goes."""
+
+    def dispose(self, garbage: bool = False) -> None:
+        return None
+
+
+def _listed(self: FakeKey, memo: dict[int, Any]) -> ListedKey:
+    """Instead of a copy of every content in a bucket, for each page of a listing, which moto keeps for ever."""
+    listed: ListedKey = object.__new__(ListedKey)
+    vars(listed).update(vars(self))
+    return listed
+
+
+FakeKey.__deepcopy__ = _listed  # type: ignore[attr-defined]
 
 # moto ends every version that it deletes, and cannot end a delete marker: removing one by its version id is how a
 # versioned bucket is emptied. Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/RemDelMarker.html

@@ -84,6 +84,9 @@ def test_from_nothing_to_destroyed(run):
     assert "1 to create" in run("--check", *INFRASTRUCTURE, expect=2)
     assert "1 created" in run("--yes", *INFRASTRUCTURE)
 
+    # a name as Airflow gives it to the log of a run that somebody started
+    name = "tasks/run_id=manual__2026-11-28T13:45:23.099471+00:00/a log"
+    run.s3().put_object(Bucket="small-dev-example-dev", Key=name, Body=b"done")
     assert "needs an approval" in run("destroy", expect=3)
     assert "small-dev-example-dev" in run.buckets()
     run("destroy", "--yes")

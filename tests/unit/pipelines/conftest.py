@@ -108,7 +108,7 @@ class Jobs:
     """The jobs' modules, imported as Spark does: from their own folder."""
 
     def __init__(self) -> None:
-        names = ("lake", "bronze_to_silver", "quality_checks", "silver_to_gold", "table_statistics", "maintenance")
+        names = ("lake", "bronze_to_silver", "quality_checks", "silver_to_gold", "maintenance")
         self.modules: dict[str, ModuleType] = {name: importlib.import_module(name) for name in names}
 
     def __getattr__(self, name: str) -> ModuleType:

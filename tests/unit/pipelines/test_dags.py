@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import fcntl
-import functools
-import hashlib
 import http.server
 import importlib
 import itertools
 import json
 import os
 import shlex
-import shutil
 import ssl
 import stat
 import subprocess
@@ -26,11 +22,11 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, load_pem_private_key, pkcs12
 
+from tests.support.airflow_venv import airflow_python
 from tests.support.pki import Authority, name
 
 ROOT = Path(__file__).resolve().parents[3]
 DAGS = ROOT / "pipelines" / "dags"
-LOCK = ROOT / "requirements" / "airflow.txt"
 SETTINGS: dict[str, Any] = {
     "env": "dev",
     "region": "eu-central-1",
@@ -53,40 +49,6 @@ SETTINGS: dict[str, Any] = {
 
 
 # With a real Airflow
-
-
-@functools.cache
-def airflow_python() -> str:
-    """DATAPLATFORM_AIRFLOW_PYTHON, else an environment below .cache with what the hosts install."""
-    if given := os.environ.get("DATAPLATFORM_AIRFLOW_PYTHON"):
-        return given
-    if not LOCK.exists():
-        pytest.skip(f"{LOCK.name} is not there: no Airflow to load the DAGs with")
-    cache = ROOT / ".cache"
-    cache.mkdir(exist_ok=True)
-    python = cache / "airflow-venv" / "bin" / "python"
-    marker = python.parents[1] / f".ready-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]}"
-    with (cache / "airflow-venv.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not marker.exists():
-            uv = str(Path(sys.executable).with_name("uv"))
-            environment = {**os.environ, "UV_CACHE_DIR": str(cache / "uv"), "UV_PYTHON_DOWNLOADS": "never"}
-            for command in (
-                [uv, "venv", "-q", "--clear", "--python", host_python(), str(python.parents[1])],
-                [uv, "pip", "sync", "-q", "--require-hashes", "--python", str(python), str(LOCK)],
-            ):
-                subprocess.run(command, check=True, env=environment)
-            marker.touch()
-    return str(python)
-
-
-def host_python() -> str:
-    """The hosts' minor version (Debian 13: 3.13): the lock is made for it."""
-    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    for candidate in (shutil.which("python3.13"), *map(str, sorted(versions.glob("3.13*/bin/python3.13")))):
-        if candidate and subprocess.run([candidate, "--version"], capture_output=True, check=False).returncode == 0:
-            return candidate
-    pytest.skip("no Python 3.13, which Airflow's requirements are locked for")
 
 
 def load(tmp_path: Path, settings: dict[str, Any] | None) -> dict[str, Any]:
@@ -116,7 +78,6 @@ def test_the_dags_load_and_their_tasks_are_in_order(loaded: dict[str, Any]) -> N
     assert set(loaded["dags"]) == {"flights_daily", "maintenance"}
     daily = loaded["dags"]["flights_daily"]
     order = ["choose_days", "land_with_nifi", "wait_for_bronze", "bronze_to_silver", "check_quality", "silver_to_gold"]
-    order.append("collect_statistics")
     for before, after in itertools.pairwise(order):
         assert after in daily["tasks"][before]["downstream"]
     assert set(daily["tasks"]) == set(order)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import os
 import time
 from typing import Any
 
@@ -45,8 +43,6 @@ class CertificateAuthManager(FabAuthManager):
         app.add_api_route("/certificate-token", certificate_token, methods=["POST"], status_code=201)
         # Before the catch-all at the end, which hands the rest to Flask.
         app.router.routes.insert(0, app.router.routes.pop())
-        # The server loads everything, then forks its workers. What they never collect stays shared among them.
-        os.register_at_fork(before=gc.freeze)
         return app
 
     def serialize_user(self, user: Any) -> dict[str, Any]:
