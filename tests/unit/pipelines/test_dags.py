@@ -12,7 +12,6 @@ import shlex
 import ssl
 import stat
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
