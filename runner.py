@@ -25,6 +25,7 @@ class Rehearsal:
     """The emulated account, as a connector of the driver."""
 
     kind: Kind = "rehearsal"
+    disposable = True
     values_name = "terraform.tfvars.example"
 
     def running(self, env: str) -> bool:

@@ -44,8 +44,8 @@ class Ansible:
         """The same, showing nothing: for verbs whose output is the answer."""
         return dataclasses.replace(self, progress=Progress(Console(quiet=True)))
 
-    def beside(self, cancelled: Callable[[], bool]) -> Ansible:
-        """The same, for playbooks that run beside the stage at hand until ``cancelled`` says true."""
+    def beside(self, cancelled: Callable[[], bool] = lambda: False) -> Ansible:
+        """The same, for playbooks that run beside the stage at hand, at most until ``cancelled`` says true."""
         return dataclasses.replace(self, progress=Aside(self.progress), cancelled=cancelled)
 
     def run(

@@ -21,7 +21,7 @@ def connect(run: Run, start: bool = False) -> None:
     """
     if not start and not run.connector.running(run.env):
         raise Refused(f"no {run.connector.kind} of {run.env} runs", f"start it with: {run.options.command}")
-    if run.connector.kind == "aws":
+    if not run.connector.disposable:
         run.connect()
         return
     with run.stage(run.connector.kind) as stage:

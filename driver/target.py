@@ -33,6 +33,7 @@ class Connector(Protocol):
     """How a target is reached. The driver knows AWS itself; other connectors are handed in by the caller."""
 
     kind: Kind
+    disposable: bool  # whether the account comes up with its environment, and ends with it
     values_name: str  # the file with Terraform's values, in the environment's folder
 
     def running(self, env: str) -> bool:
@@ -52,6 +53,7 @@ class Aws:
     """AWS, with the credentials that are there."""
 
     kind: Kind = "aws"
+    disposable = False
     values_name = "terraform.tfvars"
 
     def running(self, env: str) -> bool:

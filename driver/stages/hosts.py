@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from driver import ansible, fleets, people, troubles
 from driver.errors import DriverError
@@ -15,7 +16,7 @@ LOOK = 2.0
 def run(run: Run, stage: Stage) -> None:
     found = fleets.of(run.platform)
     with troubles.told(run.connector, lambda text: run.progress.line(f"    {text}", "yellow")):
-        serving = _wait_for_groups(run, found)
+        serving = wait_for_groups(run, found)
         outcome = run.ansible.run(
             "wait-for-hosts.yml", {"expected_groups": [fleet.name for fleet in found]}, fresh_inventory=True
         )
@@ -27,16 +28,19 @@ def run(run: Run, stage: Stage) -> None:
     stage.detail = people.hosts_line(run.record.nodes)
 
 
-def _wait_for_groups(run: Run, wanted: list[fleets.Fleet]) -> dict[str, list[str]]:
+def wait_for_groups(
+    run: Run, wanted: list[fleets.Fleet], ended: Callable[[], bool] = lambda: False
+) -> dict[str, list[str]]:
     """The instances of each fleet, once every Auto Scaling group has in service all that it wants.
 
+    :param ended: nobody waits for them any more
     :raises DriverError: a group wants none, or does not get them in time
     """
-    deadline = time.monotonic() + PATIENCE
+    deadline, told = time.monotonic() + PATIENCE, ""
     while True:
         seen = {name: run.account.group(name) for fleet in wanted for name in fleet.groups}
         short = _short(seen, wanted)
-        if not short:
+        if not short or ended():
             return {fleet.name: [i for name in fleet.groups for i in seen[name][1]] for fleet in wanted}
         shown = ", ".join(f"{name} has {len(seen[name][1])} of {seen[name][0]}" for name in short)
         if time.monotonic() > deadline:
@@ -44,7 +48,9 @@ def _wait_for_groups(run: Run, wanted: list[fleets.Fleet]) -> dict[str, list[str
                 f"Auto Scaling groups lack hosts after {PATIENCE:.0f} s: {shown}",
                 f"see why: aws autoscaling describe-scaling-activities --auto-scaling-group-name {short[0]}",
             )
-        run.progress.note(f"hosts in service: {shown}")
+        if shown != told:
+            run.progress.note(f"hosts in service: {shown}")
+            told = shown
         run.processes.check_interrupted()
         time.sleep(LOOK)
 

@@ -47,7 +47,7 @@ def _nothing_runs(run: Run) -> int:
 
 
 def _close(run: Run) -> int:
-    if run.connector.kind != "aws":
+    if run.connector.disposable:
         with run.stage(run.connector.kind) as stage:
             run.connector.close(run.env, run.progress.note)
             stage.detail = "ended"
@@ -62,7 +62,7 @@ def _destroy(run: Run) -> None:
         try:
             outcome = terraform.plan(plan, state.var_files(run), destroy=True)
             guarded = _guarded(terraform.show(plan))
-            if guarded and run.connector.kind == "aws":
+            if guarded and not run.connector.disposable:
                 raise Refused(
                     f"{run.env} is protected from deletion: {', '.join(guarded)}",
                     f"set deletion_protection = false in terraform/environments/{run.env}/sizing.auto.tfvars, "

@@ -14,6 +14,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import DateType, StringType, StructField, StructType
@@ -126,13 +128,29 @@ def layer_and_name(text: str) -> tuple[str, str]:
     return layer, name
 
 
-def keep_statistics(spark: SparkSession, table: str) -> None:
-    """Statistics of a table's current snapshot, for those who plan queries. Nothing is computed where it has them.
+def keep_statistics(spark: SparkSession, table: str) -> bool:
+    """Compute statistics of what a table holds now, for those who plan queries, unless it has them.
 
-    Whoever writes a table does this last: a job of its own would take longer to start than to compute.
+    Whoever writes a table does this last: a job of its own would take longer to start than to compute. Data without
+    statistics is good data: a conflict with another writer is told on standard error, and the next run makes up for it.
+    Returns whether it has computed some.
     """
     catalog, name = table.split(".", 1)
-    spark.sql(f"call {catalog}.system.compute_table_stats('{name}')")
+    if has_statistics(spark, table):
+        return False
+    try:
+        return bool(spark.sql(f"call {catalog}.system.compute_table_stats('{name}')").collect())
+    except (Py4JJavaError, PySparkException) as error:
+        print(f"no statistics of {table} this time: {error}", file=sys.stderr)
+        return False
+
+
+def has_statistics(spark: SparkSession, table: str) -> bool:
+    """Whether the table's current snapshot has statistics."""
+    jvm: Any = spark._jvm
+    found = jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(spark._jsparkSession, table)
+    current = found.currentSnapshot()
+    return current is not None and current.snapshotId() in [one.snapshotId() for one in found.statisticsFiles()]
 
 
 def read_bronze(spark: SparkSession, root: str, first: dt.date, last: dt.date) -> DataFrame:

@@ -5,21 +5,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from rehearsal.balancer import certificates, health
-from rehearsal.balancer.account import Account, Session
+from rehearsal.balancer import health
+from rehearsal.balancer.account import Session
 from rehearsal.balancer.addresses import BalancerError, check_free, place_addresses
 from rehearsal.balancer.delivery import Collector
-from rehearsal.balancer.model import LOOPBACK, Certificate, LoadBalancer, Network, TrustStore, World
+from rehearsal.balancer.model import LOOPBACK, Network, World
 from rehearsal.balancer.process import LOG, Process
+from rehearsal.balancer.readings import Readings
 from rehearsal.balancer.render import CONFIG, Rendered, render
-
-READ_SECONDS = 2.0
-"""How old an account's ELBv2 state may get; reading it costs some 25 calls for each load balancer."""
-UNCHANGED_SECONDS = 10.0
-"""The same where the account has served no call since that changes anything."""
 
 RUNTIME_LIMIT = 15_000
 """Bytes of a trust file that fit through HAProxy's stats socket (tune.bufsize is 16384); larger ones reload."""
@@ -36,20 +32,6 @@ class Changes:
         return bool(self.done or self.problems)
 
 
-@dataclass(frozen=True)
-class Read:
-    """An account's state as it was at `at` (monotonic seconds); `pems` are its ACM certificates by ARN.
-
-    `calls` is how many changing calls the account had served, None where something else changed it.
-    """
-
-    at: float
-    calls: int | None
-    balancers: list[LoadBalancer]
-    stores: dict[str, TrustStore]
-    pems: dict[str, str]
-
-
 class Balancer:
     """One HAProxy and its folder `state`/balancer; the web CA is in `state`/web-ca."""
 
@@ -58,13 +40,9 @@ class Balancer:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
         self.process = Process(self.folder)
-        self._web_ca = state / "web-ca"
-        self._accounts: dict[str, Account] = {}
+        self._readings = Readings(state / "web-ca")
         self._collector = Collector(self.folder, self.folder / LOG)
-        self._certificates: dict[tuple[str, str], Certificate] = {}
         self._health: dict[str, dict[str, health.State]] = {}
-        self._read: dict[str, Read] = {}
-        self._calls: int | None = None
         self._failed: tuple[str, float] = ("", 0.0)
 
     def reconcile(
@@ -76,9 +54,9 @@ class Balancer:
     ) -> Changes:
         """Read the accounts, apply what changed, report health, deliver logs."""
         changes = Changes()
-        self._calls = calls
         present = tuple(sorted(networks, key=lambda network: network.gateway))
-        world = self._world(sessions, present, account_port, changes)
+        world = self._readings.world(sessions, present, account_port, calls)
+        changes.problems += self._readings.problems
         changes.done += place_addresses(world, self.folder / "addresses")
         self.apply(world, changes)
         if self.process.pid is not None:
@@ -98,64 +76,6 @@ class Balancer:
                 changes.done.append("balancer stopped: no load balancer and no network is left")
             return
         self._apply(rendered, world.loopback, changes)
-
-    def _world(
-        self, sessions: Mapping[str, Session], networks: tuple[Network, ...], account_port: int, changes: Changes
-    ) -> World:
-        balancers: list[LoadBalancer] = []
-        stores: dict[str, TrustStore] = {}
-        served: dict[str, Certificate] = {}
-        for account_id, session in sessions.items():
-            account = self._accounts.setdefault(account_id, Account(account_id, session))
-            read = self._read_account(account)
-            stores |= read.stores
-            for balancer in read.balancers:
-                if any(network.vpc_id == balancer.vpc_id for network in networks):
-                    balancers.append(self._servable(balancer, read, served, changes))
-        return World(tuple(balancers), stores, served, networks, account_port)
-
-    def _read_account(self, account: Account) -> Read:
-        known = self._read.get(account.account_id)
-        unchanged = known and known.calls is not None and known.calls == self._calls
-        if known and time.monotonic() - known.at < (UNCHANGED_SECONDS if unchanged else READ_SECONDS):
-            return known
-        found = account.balancers()
-        listeners = [listener for balancer in found for listener in balancer.listeners]
-        arns = {listener.mutual.trust_store_arn for listener in listeners}
-        stores = {arn: account.trust_store(arn) for arn in sorted(arns) if arn}
-        pems = {arn: account.certificate_pem(arn) for listener in listeners for arn in listener.certificates}
-        read = Read(time.monotonic(), self._calls, found, stores, pems)
-        self._read[account.account_id] = read
-        return read
-
-    def _servable(
-        self, balancer: LoadBalancer, read: Read, served: dict[str, Certificate], changes: Changes
-    ) -> LoadBalancer:
-        """`balancer` with the listeners that can be served; the others are named in `changes.problems`."""
-        ready = []
-        for listener in balancer.listeners:
-            missing = [arn for arn in listener.certificates if not self._load(arn, read.pems[arn], served)]
-            where = f"listener {listener.port} of {balancer.name}"
-            if listener.protocol == "HTTPS" and (missing or not listener.certificates):
-                named = ", ".join(missing) or "(none set)"
-                changes.problems.append(
-                    f"{where}: the key of certificate {named} was not made by rehearsal.balancer.certificates"
-                )
-            elif listener.mutual.mode == "verify" and listener.mutual.trust_store_arn not in read.stores:
-                changes.problems.append(f"{where}: it verifies clients, but names no trust store")
-            else:
-                ready.append(listener)
-        return replace(balancer, listeners=tuple(ready))
-
-    def _load(self, arn: str, pem: str, served: dict[str, Certificate]) -> bool:
-        known = self._certificates.get((arn, pem))
-        if known is None:
-            known = certificates.servable(arn, pem, self._web_ca)
-            if known is None:
-                return False
-            self._certificates[(arn, pem)] = known
-        served[arn] = known
-        return True
 
     def _apply(self, rendered: Rendered, loopback: str, changes: Changes) -> None:
         running = self.process.pid is not None
@@ -228,8 +148,8 @@ class Balancer:
                 shown = {f"{one.identity}:{one.port}": one.reported for one in group.targets}
                 if not found or (found == before and all(found[name][0] == shown[name] for name in found)):
                     continue
-                health.report(self._accounts[balancer.account_id].endpoint, balancer, group, found)
-                self._read[balancer.account_id] = replace(self._read[balancer.account_id], calls=None)
+                health.report(self._readings.account(balancer).endpoint, balancer, group, found)
+                self._readings.outdated(balancer)
                 if found != before:
                     said = ", ".join(f"{name} {state}" for name, (state, _) in found.items())
                     changes.done.append(f"{group.name}: {said}")
@@ -238,7 +158,7 @@ class Balancer:
     def _logs(self, world: World, changes: Changes) -> None:
         serials = {certificate.serial: arn for arn, certificate in world.certificates.items()}
         self._collector.collect(world.balancers, serials)
-        put = self._collector.deliver(world.balancers, lambda account: self._accounts[account].client("s3"))
+        put = self._collector.deliver(world.balancers, self._readings.bucket_client)
         if put:
             changes.done.append(f"{put} log objects delivered")
         for bucket, reason in self._collector.refused.items():

@@ -21,6 +21,7 @@ class Emulated:
     """The account's API as a connector of the driver."""
 
     kind = "rehearsal"
+    disposable = True
     values_name = "terraform.tfvars.example"
 
     def __init__(self, port: int) -> None:

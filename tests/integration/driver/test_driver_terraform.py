@@ -114,7 +114,7 @@ def test_what_is_protected_is_not_destroyed_by_halves(run, monkeypatch):
     main.write_text(main.read_text() + PROTECTED)
     run("--yes", *INFRASTRUCTURE, env="prod")
     with monkeypatch.context() as on_aws:
-        on_aws.setattr(run.account, "kind", "aws")
+        on_aws.setattr(run.account, "disposable", False)
         text = run("destroy", "--yes", env="prod", expect=3)
     assert "prod is protected from deletion: aws_lb.this" in text
     assert "fix: set deletion_protection = false in terraform/environments/prod/sizing.auto.tfvars" in text

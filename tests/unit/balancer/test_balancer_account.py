@@ -16,7 +16,8 @@ import pytest
 from cryptography import x509
 
 from rehearsal.balancer import Network, certificates
-from rehearsal.balancer.reconciler import READ_SECONDS, Balancer
+from rehearsal.balancer.readings import READ_SECONDS
+from rehearsal.balancer.reconciler import Balancer
 
 pytest.importorskip("moto")
 REGION = "eu-central-1"

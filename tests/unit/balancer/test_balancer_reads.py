@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from rehearsal.balancer import reconciler
-from rehearsal.balancer.reconciler import READ_SECONDS, UNCHANGED_SECONDS, Balancer
+from rehearsal.balancer import readings
+from rehearsal.balancer.readings import READ_SECONDS, UNCHANGED_SECONDS
+from rehearsal.balancer.reconciler import Balancer
 
 
 class Account:
@@ -44,8 +45,8 @@ def test_an_account_is_read_again_when_something_was_changed_in_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, first: int | None, then: int | None, seconds: float, reads: int
 ) -> None:
     clock, account = Clock(), Account("111122223333", None)
-    monkeypatch.setattr(reconciler, "time", clock)
-    monkeypatch.setattr(reconciler, "Account", lambda *_: account)
+    monkeypatch.setattr(readings, "time", clock)
+    monkeypatch.setattr(readings, "Account", lambda *_: account)
     balancer = Balancer(tmp_path)
     balancer.reconcile({account.account_id: object()}, [], calls=first)  # type: ignore[dict-item]
     clock.now += seconds

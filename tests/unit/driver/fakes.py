@@ -57,7 +57,7 @@ class FakeAnsible:
     def silent(self) -> FakeAnsible:
         return self
 
-    def beside(self, cancelled: Callable[[], bool]) -> FakeAnsible:
+    def beside(self, cancelled: Callable[[], bool] = lambda: False) -> FakeAnsible:
         self.cancelled = cancelled
         return self
 

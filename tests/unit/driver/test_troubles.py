@@ -19,6 +19,7 @@ class Broken(Aws):
     """An account with problems that come and go."""
 
     kind = "rehearsal"
+    disposable = True
 
     def __init__(self, **found: str) -> None:
         self.found = found

@@ -57,11 +57,14 @@ class Lake:
     def snapshots(self, table: str) -> int:
         return int(self.spark.table(f"glue.{self.env}_{table}.snapshots").count())
 
-    def has_statistics(self, table: str) -> bool:
-        """Whether the table has statistics of what it holds now."""
+    def statistics(self, table: str) -> list[tuple[int, str]]:
+        """Snapshots and files of the table's statistics."""
         util = self.spark._jvm.org.apache.iceberg.spark.Spark3Util
         found = util.loadIcebergTable(self.spark._jsparkSession, f"glue.{self.env}_{table}")
-        return found.currentSnapshot().snapshotId() in {one.snapshotId() for one in found.statisticsFiles()}
+        return [(one.snapshotId(), one.path()) for one in found.statisticsFiles()]
+
+    def current(self, table: str) -> int:
+        return int(self.spark.table(f"glue.{self.env}_{table}.refs").where("name = 'main'").first()["snapshot_id"])
 
 
 @pytest.fixture
@@ -96,13 +99,14 @@ def test_gold_equals_what_sql_computes_and_a_rerun_writes_nothing(lake: Lake, fi
     properties = {row["key"]: row["value"] for row in lake.spark.sql(f"show tblproperties {gold['table']}").collect()}
     assert properties["dataplatform.checksum"] == wanted["gold"]["checksum"]
 
-    assert lake.has_statistics("silver.flights")
-    assert lake.has_statistics("gold.daily_carrier_delays")
-
+    tables = ("silver.flights", "gold.daily_carrier_delays")
+    statistics = [lake.statistics(table) for table in tables]
+    assert [[snapshot for snapshot, _ in found] for found in statistics] == [[lake.current(table)] for table in tables]
     before = lake.snapshots("silver.flights"), lake.snapshots("gold.daily_carrier_delays")
     assert lake.run("bronze_to_silver", DAYS[1])["written"] == 0
     assert lake.run("silver_to_gold", DAYS[1])["written"] == 0
     assert (lake.snapshots("silver.flights"), lake.snapshots("gold.daily_carrier_delays")) == before
+    assert [lake.statistics(table) for table in tables] == statistics
 
 
 def test_days_one_by_one_give_the_same_gold(lake: Lake, files: dict[str, bytes]) -> None:
