@@ -256,3 +256,18 @@ def test_names_that_are_no_names_are_refused(jobs: Any) -> None:
         jobs.lake.arguments("").parse_args(["--env", "dev; drop table x", "--first-day", "2013-01-01"])
     with pytest.raises(jobs.lake.LakeError, match=r"LAYER\.NAME"):
         jobs.lake.layer_and_name("flights")
+
+
+def test_a_table_without_statistics_is_no_failed_job(
+    jobs: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another writer may commit first; the data is there."""
+    from pyspark.errors import PySparkException
+
+    class Conflict:
+        def sql(self, statement: str) -> None:
+            raise PySparkException("the table was changed meanwhile")
+
+    monkeypatch.setattr(jobs.lake, "has_statistics", lambda *_: False)
+    assert jobs.lake.keep_statistics(Conflict(), "glue.dev_gold.delays") is False
+    assert "no statistics of glue.dev_gold.delays this time: the table was changed" in capsys.readouterr().err
