@@ -13,6 +13,7 @@ packages=(
   maven default-jre-headless  # NiFi is assembled from its Maven artifacts
   chromium libnss3-tools nodejs npm  # a user's browser
   openssh-client openssl git curl
+  python3-venv  # for the project's own Python
 )
 
 have_packages() {
@@ -31,6 +32,7 @@ missing_packages() {
       default-jre-headless) command -v java >/dev/null && continue ;;
       nodejs) command -v node >/dev/null && continue ;;
       npm) command -v npm >/dev/null && continue ;;
+      python3-venv) find_python >/dev/null 2>&1 && continue ;;
     esac
     have_packages "$name" || printf '%s\n' "$name"
   done

@@ -163,6 +163,12 @@ data "aws_iam_policy_document" "pickup" {
   }
 
   statement {
+    sid       = "Inventory" # the runner's inventory asks EC2, whatever the playbook
+    actions   = ["ec2:DescribeInstances"]
+    resources = ["*"]
+  }
+
+  statement {
     sid       = "PlatformDocument"
     actions   = ["ssm:GetParameter"]
     resources = ["${local.parameters}/platform"]

@@ -10,7 +10,7 @@ from driver import fleets
 from driver.ansible_events import Failure, Outcome
 from driver.errors import DriverError, Interrupted
 from driver.run import Stage
-from driver.stages import STAGES, configuration, evidence, hosts, pipelines, verification
+from driver.stages import STAGES, access, configuration, evidence, hosts, pipelines, verification
 from driver.verbs import drift
 from tests.unit.driver.fakes import fake_run
 
@@ -246,3 +246,20 @@ def test_fleets_are_read_from_the_platform(tmp_path):
         ("nifi", ("dev-nifi",)),
         ("airflow", ("dev-airflow-web", "dev-airflow-core")),
     ]
+
+
+@pytest.mark.parametrize(
+    ("options", "skipped"),
+    [
+        ({}, ("rules",)),
+        ({"only": ("configuration", "access")}, ("rules",)),
+        ({"only": ("access",)}, ()),
+        ({"only": ("configuration", "access"), "tags": ("nifi",)}, ()),
+        ({"limit": "nifi"}, ()),
+    ],
+)
+def test_a_role_that_is_taken_away_is_gone_everywhere(tmp_path, stage, options, skipped):
+    """Airflow and the edges read the rules too: from stage configuration, or from this one."""
+    run, _ = fake_run(tmp_path, **options)
+    access.run(run, stage)
+    assert [played["skip_tags"] for _, played in run.ansible.played] == [skipped]

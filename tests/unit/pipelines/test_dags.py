@@ -8,6 +8,7 @@ import importlib
 import itertools
 import json
 import os
+import re
 import shlex
 import ssl
 import stat
@@ -85,7 +86,10 @@ def test_the_dags_load_and_their_tasks_are_in_order(loaded: dict[str, Any]) -> N
     assert all(daily["tasks"][name]["deferrable"] for name in jobs)
     assert daily["tasks"]["wait_for_bronze"]["mode"] == "reschedule"
     assert (daily["params"], daily["max_active_runs"]) == (["first_day", "last_day"], 1)
-    assert len(loaded["dags"]["maintenance"]["tasks"]) == 2
+    tables = re.search(r"^TABLES = \((.*?)\)", (ROOT / "pipelines" / "jobs" / "lake.py").read_text(), re.MULTILINE)
+    assert tables
+    maintained = {f"maintain_{name.strip().strip(chr(34)).replace('.', '_')}" for name in tables[1].split(",")}
+    assert set(loaded["dags"]["maintenance"]["tasks"]) == maintained
 
 
 def test_a_late_run_is_told_to_the_topic(loaded: dict[str, Any]) -> None:
