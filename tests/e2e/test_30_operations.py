@@ -47,6 +47,21 @@ def test_a_terminated_instance_is_replaced_and_configured(dev):
     assert after[0]["instance_id"] != before
 
 
+def test_access_alone_brings_the_rules_to_airflow_and_the_edges(dev):
+    """A role that is taken away in access.yml is gone there too, not only in NiFi."""
+    files = {"airflow": ("/etc/airflow/access.json", "DataEng"), "nifi": ("/etc/haproxy/roles.list", "Producers")}
+    addresses = {role: dev.nodes(role)[0]["private_ip"] for role in files}
+    for role, (path, unit) in files.items():
+        dev.ssh(addresses[role], f"sed -i s/{unit}/Nobody/ {path}")
+    dev.run("--yes", "--only", "access")
+    for role, (path, unit) in files.items():
+        text = dev.ssh(addresses[role], f"cat {path}")
+        assert unit in text
+        assert "Nobody" not in text
+    dev.run("--yes", "--only", "access")
+    assert dev.record()["changes"]["ansible"] == 0
+
+
 def test_a_killed_supervisor_is_taken_over(dev):
     """Acceptance 5: hosts, account and balancer live on, and the next run finds them."""
     before = node(dev)
