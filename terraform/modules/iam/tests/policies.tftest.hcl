@@ -62,10 +62,10 @@ run "no_policy_allows_everything" {
         data.aws_iam_policy_document.nifi_trigger, data.aws_iam_policy_document.airflow, data.aws_iam_policy_document.spark,
         data.aws_iam_policy_document.nifi_lake,
         ] : [
-        for s in jsondecode(document.json).Statement : contains(["Metrics", "ReadTrustStore"], s.Sid) if contains(flatten([s.Resource]), "*")
+        for s in jsondecode(document.json).Statement : contains(["Inventory", "Metrics", "ReadTrustStore"], s.Sid) if contains(flatten([s.Resource]), "*")
       ]
     ]))
-    error_message = "resources are named, but for the two calls that know none"
+    error_message = "resources are named, but for the three calls that know none"
   }
 
   assert {
