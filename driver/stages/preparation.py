@@ -39,7 +39,7 @@ def beside(run: Run) -> Iterator[Callable[[str, str], None]]:
         def applied(address: str, action: str) -> None:
             if action == "create":
                 created.add(address)
-            if address == PARAMETER and PARAMETER in created and _wanted(run, created):
+            if (address, action) == (PARAMETER, "create") and _wanted(run, created):
                 begun.append(pool.submit(_prepare, run, ended.is_set))
 
         try:
