@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from driver.terraform import SETTINGS
+
 
 @dataclass
 class Terraform:
@@ -25,7 +27,7 @@ class Terraform:
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, "TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1", **self.environment},
+            env={**os.environ, **SETTINGS, **self.environment},
         )
         assert done.returncode in codes, f"terraform {arguments[0]}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
