@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # name, and the oldest Python that installs it: hosts have Debian 13's
-for pair in runtime:3.12 dev:3.12 checkov:3.12 spark:3.12 flights:3.12 airflow:3.13; do
+for pair in runtime:3.12 dev:3.12 checkov:3.12 flights:3.12 airflow:3.13; do
   name="${pair%:*}"
   options=()
   [ "$name" = flights ] && options=(--no-deps) # only its files are used

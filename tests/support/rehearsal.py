@@ -16,6 +16,8 @@ from typing import Any
 import boto3
 
 ROOT = Path(__file__).resolve().parents[2]
+WITHOUT_VERIFICATION = ("infrastructure", "hosts", "certificates", "configuration", "access", "pipelines")
+"""The stages of a run that change something."""
 RUN_TIMEOUT = 1500  # seconds: a first run on a busy machine, with nothing cached
 
 
@@ -33,6 +35,11 @@ def wait_for(condition: Callable[[], Any], timeout: float, what: str, every: flo
         if time.monotonic() > deadline:
             raise Failure(f"{what}: not within {timeout:.0f} s")
         time.sleep(every)
+
+
+def only(*stages: str) -> list[str]:
+    """Arguments that choose some stages of a run."""
+    return [word for stage in stages for word in ("--only", stage)]
 
 
 class Rehearsal:

@@ -163,6 +163,9 @@ class Nifi:
             {
                 "java.arg.2": "-Xms256m",
                 "java.arg.3": "-Xmx700m",
+                # as a host of DEV: what is compiled twice does not pay in so short a life
+                "java.arg.compiler": "-XX:TieredStopAtLevel=1",
+                "java.arg.collector": "-XX:+UseSerialGC",
                 "management.server.address": f"http://127.0.0.1:{self.management}",
             },
         )
