@@ -1,7 +1,6 @@
-"""Puts the archives that hosts install (NiFi, Airflow's wheels) into an environment's artifacts bucket as soon as
-Terraform has made that.
+"""Puts NiFi's archive, which hosts install, into an environment's artifacts bucket as soon as Terraform has made that.
 
-On AWS the operator copies them there. They are put there once for each life of the bucket: a bucket that is being
+On AWS hosts fetch it from where it is published. It is put there once for each life of the bucket: one that is being
 emptied to be deleted must stay empty.
 """
 

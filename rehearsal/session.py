@@ -69,13 +69,14 @@ def open_account(env: str, values: Mapping[str, Any], progress: Progress) -> dic
         _start_supervisor(progress)
         # all of it at the same time: account, supervisor, the hosts' image (by the supervisor) and NiFi's archive
         with ThreadPoolExecutor() as pool:
-            wheels = pool.submit(airflow.build, CACHE, progress)
+            wheels = pool.submit(airflow.build, CACHE, progress)  # which Ansible puts into the bucket, as on AWS
             archive = nifi.build(CACHE, progress)
+        wheels.result()
         _wait_for_account()
         opened = replace(
             opened,
             bucket=f"dataplatform-{env}-artifacts-{suffix}",
-            archives={f"nifi/{archive.path.name}": str(archive.path), wheels.result().key: str(wheels.result().path)},
+            archives={f"nifi/{archive.path.name}": str(archive.path)},
         )
         Uploads(STATE).forget(opened)
         registry.add(opened)

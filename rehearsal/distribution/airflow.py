@@ -1,9 +1,9 @@
 """The wheelhouse of Airflow's hosts: one archive with every wheel of the hash-locked requirements.
 
 Hosts in a private network reach no package registry. This downloads, once, the wheels that `requirements/airflow.txt`
-locks, for Debian 13's Python 3.13 on x86-64 (other: `--platform`), and lays them in one tar file; the operator of a
-real account builds it with the same command and copies it to the artifacts bucket. The role verifies each wheel
-against the lock, so the archive itself needs no checksum.
+locks, for Debian 13's Python 3.13 on x86-64 (other: `--platform`), and lays them in one tar file. The role `airflow`
+runs it where the artifacts bucket lacks the archive, on AWS as in a rehearsal, and verifies each wheel against the
+lock, so the archive itself needs no checksum.
 
     python -m rehearsal.distribution.airflow    # prints PATH KEY, the archive and its key in the artifacts bucket
 """
@@ -38,14 +38,15 @@ class WheelhouseError(RehearsalError):
 
 @dataclass(frozen=True)
 class Wheelhouse:
-    """The archive's path, the name of the lock it was made from, and its key in the artifacts bucket."""
+    """The archive's path, the name of the lock it was made from, and its key in the artifacts bucket, where one
+    architecture is as good as another: an environment's hosts have the same."""
 
     path: Path
     lock: str
 
     @property
     def key(self) -> str:
-        return f"airflow/{self.path.name}"
+        return f"airflow/wheels-{self.lock}.tar"
 
 
 def lock_name(lock: Path = LOCK) -> str:
@@ -62,7 +63,7 @@ def build(
     """
     name = lock_name(lock)
     folder = cache / "airflow"
-    made = Wheelhouse(folder / f"wheels-{name}.tar", name)
+    made = Wheelhouse(folder / (f"wheels-{name}.tar" if machine == MACHINE else f"wheels-{name}-{machine}.tar"), name)
     folder.mkdir(parents=True, exist_ok=True)
     with _exclusive(folder / "lock"):
         if made.path.exists():

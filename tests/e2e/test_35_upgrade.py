@@ -74,10 +74,6 @@ def older(dev):
 
     Nobody logs in to it: users' certificates need what Airflow has for auth managers since 3.3.
     """
-    from rehearsal.distribution import airflow as distribution
-
-    wheels = distribution.build(ROOT / ".cache", print, OLDER)
-    dev.client("s3").upload_file(str(wheels.path), dev.platform()["buckets"]["artifacts"], wheels.key)
     on_host(dev, "systemctl stop 'airflow-*.service'")
     on_host(dev, f"{AIRFLOW} db reset --yes --skip-init")
     lock = "{{ playbook_dir }}/../../" + str(OLDER.relative_to(ROOT))

@@ -52,6 +52,9 @@ def test_it_is_made_once_and_named_after_the_lock(tmp_path, lock, downloads):
         ]
     assert airflow.build(tmp_path / "cache", print, lock) == made
     assert len(downloads) == 1
+    downloads.clear()
+    other = airflow.build(tmp_path / "cache", print, lock, "aarch64")
+    assert (other.path != made.path, other.key) == (True, made.key)
     assert {"--require-hashes", "--only-binary", "--no-deps"} <= set(downloads[0])
 
 

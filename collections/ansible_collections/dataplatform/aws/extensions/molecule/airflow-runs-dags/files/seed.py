@@ -1,6 +1,6 @@
 """Fill the emulated account with what the airflow role reads, and add that to the platform document.
 
-Usage: seed.py "WHEELS_PATH WHEELS_KEY" PLATFORM_JSON, with AWS_ENDPOINT_URL and credentials in the environment.
+Usage: seed.py PLATFORM_JSON, with AWS_ENDPOINT_URL and credentials in the environment.
 """
 
 from __future__ import annotations
@@ -17,12 +17,10 @@ BUCKETS = {name: f"dataplatform-dev-{name}-molecule" for name in ("artifacts", "
 
 def main() -> None:
     """Write the document in place."""
-    wheels, key = sys.argv[1].split()
-    path = Path(sys.argv[2])
+    path = Path(sys.argv[1])
     s3, secrets = boto3.client("s3"), boto3.client("secretsmanager")
     for bucket in BUCKETS.values():
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": s3.meta.region_name})
-    s3.upload_file(wheels, BUCKETS["artifacts"], key)
     for dag in DAGS.glob("*.py"):
         s3.upload_file(str(dag), BUCKETS["dags"], f"dags/{dag.name}")
     login = json.dumps({"username": "master", "password": "molecule-master"})
