@@ -23,7 +23,7 @@ INHERITED = {
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TERM", "TMPDIR", "SSH_AUTH_SOCK", "VIRTUAL_ENV",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-    "TF_LOG", "TF_PLUGIN_CACHE_DIR", "XDG_RUNTIME_DIR",
+    "TF_LOG", "TF_PLUGIN_CACHE_DIR", "XDG_RUNTIME_DIR", "DATAPLATFORM_RDS_CA_BUNDLE",
 }  # fmt: skip
 MARK = "DATAPLATFORM_RUN"  # carried by every program of a run: the run's folder
 SECRET_NAMES = ("SECRET", "TOKEN", "PASSWORD", "PRIVATE")

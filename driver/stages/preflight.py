@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from driver import lock, state, terraform
@@ -14,6 +15,9 @@ from driver.errors import DriverError, Refused
 from driver.run import Run, Stage
 
 TERRAFORM = (1, 11, 1)  # the first with write-only arguments, and with the S3 backend's own locking
+SESSIONS = "session-manager-plugin"
+BUNDLE = "DATAPLATFORM_RDS_CA_BUNDLE"
+BUNDLE_URL = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
 
 
 def tools(run: Run) -> None:
@@ -36,6 +40,32 @@ def tools(run: Run) -> None:
     if importlib.util.find_spec("ansible_runner") is None or importlib.util.find_spec("ansible") is None:
         raise Refused("Ansible is not installed for this Python", "make setup")
     run.record.versions["terraform"] = version
+
+
+def reaches_hosts(run: Run) -> None:
+    """What Ansible needs on this machine for AWS's hosts: missed half an hour later, when Terraform has built them.
+
+    :raises Refused: names what is missing and how to get it
+    """
+    if run.connector.kind != "aws" or run.options.only == ("infrastructure",):
+        return
+    environment = run.processes.environment
+    if shutil.which(SESSIONS, path=environment.get("PATH")) is None:
+        raise Refused(
+            f"{SESSIONS} is not on the PATH: Ansible reaches hosts by Session Manager",
+            "install it (https://docs.aws.amazon.com/systems-manager/latest/userguide/"
+            "session-manager-working-with-install-plugin.html)",
+        )
+    default = run.project.ansible / "playbooks" / "files" / "rds-global-bundle.pem"
+    bundle = Path(environment.get(BUNDLE) or default)
+    chosen = any("airflow_database_ca" in path.read_text() for path in run.project.root.glob("inventories/**/*.yml"))
+    if not bundle.is_file() and not chosen:
+        shown = run.project.shown(bundle)
+        raise Refused(
+            f"{shown} is not there: the CAs with which Airflow verifies its database",
+            f"mkdir -p {run.project.shown(default.parent)} && curl -o {run.project.shown(default)} {BUNDLE_URL}, "
+            f"or name another file in {BUNDLE}",
+        )
 
 
 def run(run: Run, stage: Stage) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from driver import conduct, fleets, lake, people
 from driver.errors import CHANGES, DONE
 from driver.run import Run
-from driver.stages import STAGES, evidence
+from driver.stages import STAGES, evidence, preflight
 
 
 def run(run: Run) -> int:
     conduct.begin(run, start=True)
+    preflight.reaches_hosts(run)
     for name, work in STAGES.items():
         if run.options.only and name not in run.options.only:
             continue

@@ -1,0 +1,73 @@
+"""What a run on AWS needs on this machine is asked for before Terraform builds anything."""
+
+from __future__ import annotations
+
+import pytest
+
+from driver.errors import Refused
+from driver.process import Processes
+from driver.stages import preflight
+from tests.unit.driver.fakes import checkout, fake_run
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """A run on AWS; on its PATH is what `install` puts there."""
+    checkout(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.chdir(tmp_path)
+    found, _ = fake_run(tmp_path)
+    return found
+
+
+def install(run) -> None:
+    plugin = run.project.root / "bin" / "session-manager-plugin"
+    plugin.parent.mkdir()
+    plugin.touch(0o755)
+
+
+def bundle(run) -> None:
+    path = run.project.ansible / "playbooks" / "files" / "rds-global-bundle.pem"
+    path.parent.mkdir(parents=True)
+    path.touch()
+
+
+def test_without_session_managers_plugin_nothing_begins(run):
+    bundle(run)
+    with pytest.raises(Refused, match="session-manager-plugin is not on the PATH"):
+        preflight.reaches_hosts(run)
+
+
+def test_without_the_databases_cas_nothing_begins(run):
+    install(run)
+    with pytest.raises(Refused, match=r"ansible/playbooks/files/rds-global-bundle\.pem is not there") as refused:
+        preflight.reaches_hosts(run)
+    assert "curl -o ansible/playbooks/files/rds-global-bundle.pem https://" in refused.value.fix
+    bundle(run)
+    preflight.reaches_hosts(run)
+
+
+def test_another_file_of_cas_is_taken_from_the_environment_and_reaches_ansible(run, monkeypatch, tmp_path):
+    install(run)
+    other = tmp_path / "own.pem"
+    monkeypatch.setenv("DATAPLATFORM_RDS_CA_BUNDLE", str(other))
+    run.processes = Processes({})
+    with pytest.raises(Refused, match=r"own\.pem is not there"):
+        preflight.reaches_hosts(run)
+    other.touch()
+    preflight.reaches_hosts(run)
+    assert run.processes.environment["DATAPLATFORM_RDS_CA_BUNDLE"] == str(other)
+
+
+def test_a_variable_of_the_inventory_names_them_too(run):
+    install(run)
+    path = run.project.root / "inventories" / "dev" / "group_vars" / "airflow.yml"
+    path.write_text("---\nairflow_database_ca: /etc/ssl/rds.pem\n")
+    preflight.reaches_hosts(run)
+
+
+def test_terraform_alone_needs_neither(tmp_path, monkeypatch):
+    checkout(tmp_path)
+    monkeypatch.setenv("PATH", "")
+    found, _ = fake_run(tmp_path, only=("infrastructure",))
+    preflight.reaches_hosts(found)
