@@ -7,10 +7,12 @@ import ipaddress
 import os
 import socket
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from rehearsal.balancer.model import World
 from rehearsal.errors import RehearsalError
+from rehearsal.paths import CHECKOUT
 
 
 class BalancerError(RehearsalError):
@@ -56,15 +58,41 @@ def check_free(where: str) -> None:
     """Raise BalancerError, naming the holder, when `where` (ADDRESS:PORT) is taken."""
     address, port = where.split(":")
     taken = holder(address, int(port))
-    if taken:
+    if taken is None:
+        return
+    other = _checkout(taken.pid)
+    if other:
         raise BalancerError(
-            f"{where} is taken by {taken}: the rehearsal's load balancer is reached there, as on AWS. "
-            "Stop that program, then run again"
+            f"{where} is taken by the rehearsal of another checkout, {other}: a machine holds one at a time. "
+            "End that one with `make destroy` there, then run again"
         )
+    raise BalancerError(
+        f"{where} is taken by {taken.name}: a rehearsal is reached there, as on AWS. Stop that program, then run again"
+    )
 
 
-def holder(address: str, port: int) -> str | None:
-    """Who listens on `address`:`port` of this machine: "NAME (process PID)", None when it is free."""
+@dataclass(frozen=True)
+class Holder:
+    """Who listens: "NAME (process PID)" and the process; its id is 0 where nobody may see it."""
+
+    name: str
+    pid: int
+
+
+def _checkout(pid: int) -> Path | None:
+    """The other checkout whose rehearsal a process belongs to."""
+    try:
+        folder = Path(f"/proc/{pid}/cwd").readlink()
+    except OSError:
+        return None
+    for one in (folder, *folder.parents):
+        if (one / "runner.py").is_file() and (one / "rehearsal").is_dir():
+            return one if one != CHECKOUT else None
+    return None
+
+
+def holder(address: str, port: int) -> Holder | None:
+    """Who listens on `address`:`port` of this machine, None when it is free."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -78,10 +106,10 @@ def holder(address: str, port: int) -> str | None:
     for process in Path("/proc").glob("[0-9]*"):
         if open_sockets(int(process.name)) & wanted:
             try:
-                return f"{(process / 'comm').read_text().strip()} (process {process.name})"
+                return Holder(f"{(process / 'comm').read_text().strip()} (process {process.name})", int(process.name))
             except OSError:
                 continue
-    return "another process"
+    return Holder("another process", 0)
 
 
 def listening(port: int | None = None) -> set[str]:
