@@ -27,7 +27,7 @@ def url(dev) -> str:
 
 def test_every_check_of_the_pipelines_passed(dev):
     """Acceptance 1."""
-    checks = {check["name"]: check for check in dev.record()["checks"] if check["name"].startswith("pipeline:")}
+    checks = {check["name"]: check for check in dev.verified()["checks"] if check["name"].startswith("pipeline:")}
     assert [check for check in checks.values() if check["status"] not in ("passed", "computed")] == []
     wanted = (
         "health", "started", "dag-visible", "deadline-alert", "dag-removed", "nifi-refused", "nifi-role-needed",
@@ -38,7 +38,7 @@ def test_every_check_of_the_pipelines_passed(dev):
 
 def test_all_flights_went_through_to_gold(dev):
     """Acceptance 1: counts by layer, and gold's checksum as it was computed independently."""
-    lake = dev.record()["lake"]
+    lake = dev.verified()["lake"]
     assert lake["bronze"]["rows"] == FLIGHTS
     assert 0 < lake["gold"]["rows"] < lake["silver"]["rows"] <= FLIGHTS
     assert lake["checksum"]["observed"] == lake["checksum"]["expected"]
@@ -68,7 +68,7 @@ def patched(person: Any, url: str, **more: Any) -> dict[str, Any]:
 def test_alice_sees_the_run_and_may_change_dags(dev, people, url):
     """Acceptance 3. The pages in docs/ are what she saw."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    run_id = dev.record()["lake"]["last_run"]["run_id"]
+    run_id = dev.verified()["lake"]["last_run"]["run_id"]
     page = {"go": {"path": f"/dags/flights_daily/runs/{run_id}", "text": "silver_to_gold"}}
     seen = people["alice"].airflow(url, page, screenshot=PICTURES / "alice-dag-run.png")
     assert "error" not in seen, seen

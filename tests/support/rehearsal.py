@@ -137,6 +137,11 @@ class Rehearsal:
         """The record of the last finished run."""
         return json.loads((self.runs / "latest" / "record.json").read_text())
 
+    def verified(self) -> dict[str, Any]:
+        """The record of the last finished run that verified the platform."""
+        records = (json.loads(path.read_text()) for path in sorted(self.runs.glob("2*/record.json"), reverse=True))
+        return next(record for record in records if record["checks"])
+
     def environment(self) -> dict[str, str]:
         """What `environment` prints, as a mapping over the current one."""
         values = dict(os.environ)
