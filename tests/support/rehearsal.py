@@ -15,8 +15,10 @@ from typing import Any
 
 import boto3
 
+from driver.stages import STAGES
+
 ROOT = Path(__file__).resolve().parents[2]
-WITHOUT_VERIFICATION = ("infrastructure", "hosts", "certificates", "configuration", "access", "pipelines")
+WITHOUT_VERIFICATION = tuple(name for name in STAGES if name != "verification")
 """The stages of a run that change something."""
 RUN_TIMEOUT = 1500  # seconds: a first run on a busy machine, with nothing cached
 
