@@ -42,8 +42,8 @@ from rehearsal.processes import Child, write_json
 PERIOD = 1.0
 QUIET_PERIOD = 2.0
 QUIET_SECONDS = 60.0
-"""Without anything done for so long, the accounts are looked at less often: that costs a tenth of a core."""
-OBSERVED_SECONDS = 3.0
+"""Without anything done or changed for so long, the accounts are looked at less often: that costs a tenth of a core."""
+OBSERVED_SECONDS, QUIET_OBSERVED_SECONDS = 3.0, 15.0
 """How long an account in which nothing was changed is not looked at again: what passes by itself is seen then."""
 SILENCE_SECONDS = 20.0
 """How long the account's API may take to start, or to answer a long request, before that is worth a word."""
@@ -110,8 +110,12 @@ class Supervisor:
         while not ended.is_set():
             began = time.monotonic()
             self.round()
-            period = QUIET_PERIOD if began - self._busy > QUIET_SECONDS else PERIOD
+            period = QUIET_PERIOD if self._quiet() else PERIOD
             ended.wait(max(0.1, period - (time.monotonic() - began)))
+
+    def _quiet(self) -> bool:
+        """Whether nothing was done or changed for a while."""
+        return time.monotonic() - self._busy > QUIET_SECONDS
 
     def round(self) -> None:
         """Bring everything in line once. A part that fails is written down and does not keep the others from it."""
@@ -139,7 +143,9 @@ class Supervisor:
         if generation != self._generation:
             self._generation, self._sessions, self._observed = generation, {}, {}
         found: dict[str, Snapshot] = {}
-        self._calls = changes() if identity else None
+        calls = changes() if identity else None
+        if calls != self._calls:
+            self._calls, self._busy = calls, time.monotonic()
         silent = self._calls is None
         with self._part("account"):
             if silent and time.monotonic() - self._answered > SILENCE_SECONDS:
@@ -147,11 +153,12 @@ class Supervisor:
         if silent:
             return found, False
         self._answered = time.monotonic()
+        fresh = QUIET_OBSERVED_SECONDS if self._quiet() else OBSERVED_SECONDS
         for one in opened.values():
             with self._part(f"account {one.env}"):
                 session = self._sessions.setdefault(one.account_id, AccountSession(one.account_id, one.region))
                 known = self._observed.get(one.account_id)
-                if not known or known.calls != self._calls or time.monotonic() - known.moment > OBSERVED_SECONDS:
+                if not known or known.calls != self._calls or time.monotonic() - known.moment > fresh:
                     known = Observed(observer.observe(session), self._calls, time.monotonic())
                     self._observed[one.account_id] = known
                 found[one.account_id] = known.snapshot
@@ -189,7 +196,7 @@ class Supervisor:
                 raise RehearsalError("\n".join(changes.problems))
         with self._part("jobs"):
             sessions = {one.account_id: self._sessions[one.account_id] for one in opened.values()}
-            self._say(self._jobs.reconcile(sessions))
+            self._say(self._jobs.reconcile(sessions, self._calls))
             if self._jobs.problems:
                 raise RehearsalError("\n".join(self._jobs.problems))
 

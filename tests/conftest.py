@@ -14,10 +14,12 @@ ROOT = Path(__file__).resolve().parent.parent
 # What needs the machine's one rehearsal, or its network as it is: root, and one at a time.
 HOSTS = ("tests/e2e/", "tests/integration/hosts/", "tests/molecule/", "tests/unit/balancer/test_balancer_addresses.py")
 
+NICE = 5
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With several workers (`make test`) one has all that needs hosts, from the start, since it mostly waits; the
+    """With several workers (`make test`) one has all that needs hosts, from the start, since that takes longest; the
     others share the rest by file.
     """
     from xdist.scheduler import LoadScopeScheduling
@@ -39,6 +41,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("e2e") or item.get_closest_marker("molecule"):
             item.add_marker(skip)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Workers without hosts, and what they start, give way to the one with hosts: it has the most to do."""
+    if "PYTEST_XDIST_WORKER" in os.environ and not item.nodeid.startswith(HOSTS) and os.nice(0) < NICE:
+        os.nice(NICE)
 
 
 @pytest.fixture(scope="session")

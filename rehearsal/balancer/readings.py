@@ -14,7 +14,7 @@ from rehearsal.balancer.model import Certificate, LoadBalancer, Network, TrustSt
 
 READ_SECONDS = 2.0
 """How old an account's ELBv2 state may get; reading it costs some 25 calls for each load balancer."""
-UNCHANGED_SECONDS = 10.0
+UNCHANGED_SECONDS = 30.0
 """The same where the account has served no call since that changes anything."""
 
 

@@ -37,14 +37,21 @@ class Jobs:
         # job runs start when it is there
         self.build = Build("spark", lambda: spark.build(cache, log.info))
         self._known: set[str] | None = None
+        self._rest: int | None = None
         self._began: dict[str, float] = {}
         self._image_ready = False
         self.status: dict[str, dict[str, Any]] = {}
         self.problems: list[str] = []
 
-    def reconcile(self, sessions: Mapping[str, AccountSession]) -> list[str]:
-        """Follow the accounts, all of which can be read. Returns what was done; `problems` are tried again."""
+    def reconcile(self, sessions: Mapping[str, AccountSession], calls: int | None = None) -> list[str]:
+        """Follow the accounts, all of which can be read. Returns what was done; `problems` are tried again.
+
+        `calls`: how many changing calls the accounts' API has served, where that is known. Where there was nothing to
+        do, there is nothing until it has served another one.
+        """
         self.problems = []
+        if calls is not None and calls == self._rest:
+            return []
         jobs: list[tuple[Job, AccountSession]] = []
         for session in sessions.values():
             application_ids = account.applications(session)
@@ -53,6 +60,7 @@ class Jobs:
                 jobs += [(job, session) for job in account.active(session, application_ids)]
         if not jobs and self._known == set():
             self.status = {}
+            self._rest = calls if self.build.made else None
             return []
         self._folder.mkdir(parents=True, exist_ok=True)
         states = self.containers.all()

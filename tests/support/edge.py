@@ -6,7 +6,6 @@ import contextlib
 import importlib.machinery
 import importlib.util
 import json
-import socket
 import ssl
 import subprocess
 import threading
@@ -31,12 +30,6 @@ IDENTITY = {
     "X-Amzn-Mtls-Clientcert-Serial-Number": SERIAL,
     "X-Amzn-Mtls-Clientcert-Validity": "NotBefore=2026-01-01T00:00:00Z;NotAfter=2036-06-30T12:00:00Z",
 }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Upstream(BaseHTTPRequestHandler):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -50,7 +52,9 @@ def _sysctls() -> list[str]:
 
 
 def _processes() -> list[str]:
-    """Those of a rehearsal. What it leaves has no parent among the tests; what the other worker's tests run has one."""
+    """Those of a rehearsal. What it leaves has no parent among the tests; what other workers' tests run has one, or
+    carries their name.
+    """
     lines: dict[int, str] = {}
     parents: dict[int, int] = {}
     for path in Path("/proc").glob("[0-9]*"):
@@ -65,8 +69,19 @@ def _processes() -> list[str]:
         line[:200]
         for pid, line in lines.items()
         if any(word in line for word in PROCESS_WORDS)
+        and _worker(pid) in (None, os.environ.get("PYTEST_XDIST_WORKER"))
         and not any("pytest" in lines.get(one, "") for one in _ancestry(pid, parents))
     ]
+
+
+def _worker(pid: int) -> str | None:
+    """The worker of pytest whose environment a process has."""
+    with contextlib.suppress(OSError):
+        for entry in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+            name, _, value = entry.decode(errors="replace").partition("=")
+            if name == "PYTEST_XDIST_WORKER":
+                return value
+    return None
 
 
 def _ancestry(pid: int, parents: dict[int, int]) -> list[int]:

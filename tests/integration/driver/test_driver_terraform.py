@@ -16,6 +16,7 @@ from driver import cli, leftovers
 from driver.project import Project
 from tests.integration.driver import small
 from tests.integration.driver.emulated import ROOT, Emulated
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.terraform
 ACCOUNT, PROD = "111122223333", "777788889999"
@@ -51,6 +52,23 @@ class Runner:
 def run(tmp_path, account, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", open(os.devnull))  # noqa: SIM115
     return Runner(small.make(tmp_path), account, capsys)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A checkout and its account, where DEV is applied, for tests that leave it so."""
+    project, account = small.make(tmp_path_factory.mktemp("built")), Emulated(free_port())
+    with pytest.MonkeyPatch.context() as patch, open(os.devnull) as nothing:
+        patch.setattr(sys, "stdin", nothing)
+        assert cli.entry(["--env", "dev", "--yes", *INFRASTRUCTURE], project.root, account) == 0
+    yield project, account
+    account.stop()
+
+
+@pytest.fixture
+def applied(built, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", open(os.devnull))  # noqa: SIM115
+    return Runner(*built, capsys)
 
 
 def test_from_nothing_to_destroyed(run):
@@ -142,8 +160,7 @@ def test_a_bucket_name_that_is_taken_is_refused_before_anything_is_built(run):
     assert run.account.client("ssm", ACCOUNT).describe_parameters()["Parameters"] == []
 
 
-def test_a_held_state_lock_is_refused(run):
-    run("--yes", *INFRASTRUCTURE)
+def test_a_held_state_lock_is_refused(applied):
     held = {
         "ID": "5f1c",
         "Operation": "OperationTypeApply",
@@ -151,8 +168,10 @@ def test_a_held_state_lock_is_refused(run):
         "Version": "1.11.4",
         "Created": "2026-01-02T03:04:05.678Z",
     }
-    run.s3().put_object(Bucket=STATES, Key="dev/terraform.tfstate.tflock", Body=json.dumps(held).encode())
-    text = run("--yes", *INFRASTRUCTURE, expect=3)
+    lock = {"Bucket": STATES, "Key": "dev/terraform.tfstate.tflock"}
+    applied.s3().put_object(**lock, Body=json.dumps(held).encode())
+    text = applied("--yes", *INFRASTRUCTURE, expect=3)
+    applied.s3().delete_object(**lock)
     assert "locked by ci@elsewhere (apply) since 2026-01-02 03:04:05 UTC" in text
     assert "force-unlock 5f1c" in text
 
@@ -172,12 +191,11 @@ def test_prod_asks_and_takes_an_approved_plan_once(run, tmp_path):
     assert "refused" in run("--only", "infrastructure", "--plan", str(plan), env="prod", expect=3)
 
 
-def test_a_plan_file_that_was_touched_is_refused(run, tmp_path):
-    run("--yes", *INFRASTRUCTURE)
+def test_a_plan_file_that_was_touched_is_refused(applied, tmp_path):
     plan = tmp_path / "dev.tfplan"
-    run("plan", "--out", str(plan))
+    applied("plan", "--out", str(plan))
     plan.write_bytes(plan.read_bytes() + b" ")
-    assert "its sha256 is" in run("--only", "infrastructure", "--plan", str(plan), expect=3)
+    assert "its sha256 is" in applied("--only", "infrastructure", "--plan", str(plan), expect=3)
 
 
 SCRIPT = """
@@ -278,11 +296,10 @@ def test_ctrl_c_lets_terraform_end_in_order(slow):
     slow("--yes", *INFRASTRUCTURE)
 
 
-def test_nothing_secret_is_left_behind(run):
-    run("--yes", *INFRASTRUCTURE)
-    keys = [value for name, value in run.account.given.items() if "SECRET" in name or "TOKEN" in name]
+def test_nothing_secret_is_left_behind(applied):
+    keys = [value for name, value in applied.account.given.items() if "SECRET" in name or "TOKEN" in name]
     assert keys
-    for path in Path(run.project.cache).rglob("*"):
+    for path in Path(applied.project.cache).rglob("*"):
         if path.is_file() and "providers" not in path.parts:
             data = path.read_bytes()
             assert not any(key.encode() in data for key in keys), path

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -25,17 +24,12 @@ from cryptography.hazmat.primitives.serialization import (
 
 from rehearsal.distribution import nifi as distribution
 from tests.support.pki import Authority, name
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 PASSWORD = "changeit"
 ADMIN = "CN=automation, OU=Platform-Automation, O=Platform"
 OLDEST_JAVA = 21  # NiFi 2's
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
 
 
 def wait_for(condition: Callable[[], Any], seconds: float, what: str | Callable[[], str]) -> Any:

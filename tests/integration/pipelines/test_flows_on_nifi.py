@@ -24,9 +24,10 @@ from ansible_collections.dataplatform.aws.plugins.module_utils import (
 )
 
 from tests.integration.pipelines import nifi_server
-from tests.integration.pipelines.nifi_server import ROOT, Nifi, free_port, wait_for
+from tests.integration.pipelines.nifi_server import ROOT, Nifi, wait_for
 from tests.integration.pipelines.storage import Storage
 from tests.support.pki import Authority, name
+from tests.support.ports import free_port
 
 FLOWS = ROOT / "pipelines" / "flows"
 AWAY_SECONDS = 60

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.edge import IDENTITY, SUBJECT, Edge, Upstream, free_port, running, serve, settings, wait
+from tests.support.edge import IDENTITY, SUBJECT, Edge, Upstream, running, serve, settings, wait
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.skipif(not shutil.which("haproxy"), reason="needs haproxy")
 

@@ -10,8 +10,9 @@ from http.server import ThreadingHTTPServer
 import pytest
 from ansible_collections.dataplatform.aws.plugins.module_utils import _dn
 
-from tests.support.edge import IDENTITY, Edge, Upstream, free_port, render, running, serve, settings, wait
+from tests.support.edge import IDENTITY, Edge, Upstream, render, running, serve, settings, wait
 from tests.support.pki import Authority, name
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.skipif(not shutil.which("haproxy"), reason="needs haproxy")
 

@@ -10,8 +10,9 @@ from http.client import HTTPSConnection
 
 import pytest
 
-from tests.support.edge import IDENTITY, SUBJECT, Edge, Upstream, free_port, puller, running, serve, settings, wait
+from tests.support.edge import IDENTITY, SUBJECT, Edge, Upstream, puller, running, serve, settings, wait
 from tests.support.pki import Authority, name
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.skipif(not shutil.which("haproxy"), reason="needs haproxy")
 

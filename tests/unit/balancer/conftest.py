@@ -38,6 +38,7 @@ from rehearsal.balancer.model import (
 )
 from rehearsal.balancer.reconciler import Balancer, Changes
 from rehearsal.balancer.rules import group_backend
+from tests.support.ports import free_port
 
 ACCOUNT = "111122223333"
 ARN = f"arn:aws:elasticloadbalancing:eu-central-1:{ACCOUNT}"
@@ -120,12 +121,6 @@ class Echo(BaseHTTPRequestHandler):
 
     def log_message(self, *arguments: object) -> None:
         """Quiet."""
-
-
-def free_port(address: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

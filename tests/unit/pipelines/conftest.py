@@ -15,6 +15,8 @@ from rehearsal.distribution import spark as distribution
 
 ROOT = Path(__file__).resolve().parents[3]
 JOBS = ROOT / "pipelines" / "jobs"
+# With its first compiler only, Java keeps 48 MB of code, less than Spark has: it would be dropped and made again.
+JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=128m"
 
 
 @pytest.fixture(scope="session")
@@ -37,8 +39,11 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.shuffle.partitions", "2")
         .config("spark.driver.memory", "1g")
-        # little data, and code that hardly runs twice: as the jobs of a rehearsal have it
-        .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+        # Little data, and plans that run once: writing and compiling code for each costs more than it saves.
+        .config("spark.sql.codegen.wholeStage", "false")
+        .config("spark.sql.codegen.factoryMode", "NO_CODEGEN")
+        .config("spark.sql.adaptive.enabled", "false")
+        .config("spark.driver.extraJavaOptions", JAVA_OPTIONS)
         .config("spark.ui.enabled", "false")
         .config("spark.local.dir", str(folder / "local"))
         .getOrCreate()

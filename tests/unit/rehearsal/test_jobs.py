@@ -185,11 +185,11 @@ class Site:
             raise RehearsalError("no such role")
         return KEYS
 
-    def round(self, *jobs: Job) -> list[str]:
+    def round(self, *jobs: Job, calls: int | None = None) -> list[str]:
         """One round, with these job runs submitted before; what was done with containers in it."""
         self.runs |= {job.job_run_id: job for job in jobs}
         self.containers.calls.clear()
-        self.jobs.reconcile({ACCOUNT: Session()})  # type: ignore[dict-item]
+        self.jobs.reconcile({ACCOUNT: Session()}, calls)  # type: ignore[dict-item]
         return list(self.containers.calls)
 
     def exits(self, job_run_id: str, code: int) -> None:
@@ -212,6 +212,19 @@ def test_a_job_that_exits_with_0_succeeded_and_its_logs_come_first(site: Site) -
     assert site.round() == ["logs job1", "classes job1", "remove job1"]
     assert site.state() == "SUCCESS"
     assert site.round() == []
+
+
+def test_an_account_without_jobs_is_asked_again_when_it_was_changed(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(account, "applications", lambda session: asked.append("applications") or ["app1"])
+    for calls in (6, 7, 7, None):
+        site.round(calls=calls)
+    assert len(asked) == 3
+    assert site.round(ONE, calls=8) == ["start job1"]
+    site.exits("job1", 0)  # which no call to the account's API says
+    assert site.round(calls=8) == ["logs job1", "classes job1", "remove job1"]
 
 
 def test_any_other_exit_is_a_failure_with_its_words(site: Site) -> None:
