@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HOSTS = ("tests/e2e/", "tests/integration/hosts/", "tests/molecule/", "tests/unit/balancer/test_balancer_addresses.py")
 
 NICE = 5
+AUTOGROUP = Path("/proc/self/autogroup")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -45,9 +46,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Workers without hosts, and what they start, give way to the one with hosts: it has the most to do."""
+    """The worker with the hosts has the most to do: the others give way to it."""
     if "PYTEST_XDIST_WORKER" in os.environ and not item.nodeid.startswith(HOSTS) and os.nice(0) < NICE:
         os.nice(NICE)
+        # Linux shares the cores out among sessions first, and by niceness within one: see sched(7), autogroup.
+        if AUTOGROUP.exists():
+            os.setsid()
+            AUTOGROUP.write_text(str(NICE))
 
 
 @pytest.fixture(scope="session")
