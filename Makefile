@@ -9,8 +9,8 @@ CACHE := $(CURDIR)/.cache
 VENV := $(CACHE)/venv
 PYTHON := $(VENV)/bin/python
 COLLECTION := collections/ansible_collections/dataplatform/aws
-# One worker has all real hosts, two share the rest, which waits about half of its time: see tests/conftest.py.
-WORKERS := -n 3 --no-loadscope-reorder
+# One worker has all real hosts (it mostly waits), the other one the rest: see tests/conftest.py.
+WORKERS := -n 2 --no-loadscope-reorder
 export PATH := $(VENV)/bin:$(PATH)
 export UV_CACHE_DIR := $(CACHE)/uv
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections

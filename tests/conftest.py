@@ -14,13 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # What needs the machine's one rehearsal, or its network as it is: root, and one at a time.
 HOSTS = ("tests/e2e/", "tests/integration/hosts/", "tests/molecule/", "tests/unit/balancer/test_balancer_addresses.py")
 
-NICE = 5
-AUTOGROUP = Path("/proc/self/autogroup")
-
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With several workers (`make test`) one has all that needs hosts, from the start, since that takes longest; the
+    """With several workers (`make test`) one has all that needs hosts, from the start, since it mostly waits; the
     others share the rest by file.
     """
     from xdist.scheduler import LoadScopeScheduling
@@ -42,17 +39,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("e2e") or item.get_closest_marker("molecule"):
             item.add_marker(skip)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """The worker with the hosts has the most to do: the others give way to it."""
-    if "PYTEST_XDIST_WORKER" in os.environ and not item.nodeid.startswith(HOSTS) and os.nice(0) < NICE:
-        os.nice(NICE)
-        # Linux shares the cores out among sessions first, and by niceness within one: see sched(7), autogroup.
-        if AUTOGROUP.exists():
-            os.setsid()
-            AUTOGROUP.write_text(str(NICE))
 
 
 @pytest.fixture(scope="session")
