@@ -17,7 +17,7 @@ HOSTS = ("tests/e2e/", "tests/integration/hosts/", "tests/molecule/", "tests/uni
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With several workers (`make test`) one has all that needs hosts, from the start, since it mostly waits; the
+    """With several workers (`make test`) one has all that needs hosts, from the start, since that takes longest; the
     others share the rest by file.
     """
     from xdist.scheduler import LoadScopeScheduling
