@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.integration.driver.emulated import Emulated
-from tests.support.ports import free_port
 
 
 @pytest.fixture
 def account():
-    emulated = Emulated(free_port())
+    emulated = Emulated()
     yield emulated
     emulated.stop()

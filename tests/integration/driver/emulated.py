@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 
 from tests.support import pki
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -24,7 +25,8 @@ class Emulated:
     disposable = True
     values_name = "terraform.tfvars.example"
 
-    def __init__(self, port: int) -> None:
+    def __init__(self) -> None:
+        port = free_port()
         self.endpoint = f"http://127.0.0.1:{port}"
         self.process: subprocess.Popen | None = subprocess.Popen(
             [sys.executable, "-m", "rehearsal.aws.server", "--port", str(port)],

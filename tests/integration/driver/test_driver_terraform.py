@@ -16,7 +16,6 @@ from driver import cli, leftovers
 from driver.project import Project
 from tests.integration.driver import small
 from tests.integration.driver.emulated import ROOT, Emulated
-from tests.support.ports import free_port
 
 pytestmark = pytest.mark.terraform
 ACCOUNT, PROD = "111122223333", "777788889999"
@@ -57,17 +56,16 @@ def run(tmp_path, account, capsys, monkeypatch):
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     """A checkout and its account, where DEV is applied, for tests that leave it so."""
-    project, account = small.make(tmp_path_factory.mktemp("built")), Emulated(free_port())
-    with pytest.MonkeyPatch.context() as patch, open(os.devnull) as nothing:
-        patch.setattr(sys, "stdin", nothing)
+    project, account = small.make(tmp_path_factory.mktemp("built")), Emulated()
+    try:
         assert cli.entry(["--env", "dev", "--yes", *INFRASTRUCTURE], project.root, account) == 0
-    yield project, account
-    account.stop()
+        yield project, account
+    finally:
+        account.stop()
 
 
 @pytest.fixture
-def applied(built, capsys, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", open(os.devnull))  # noqa: SIM115
+def applied(built, capsys):
     return Runner(*built, capsys)
 
 
@@ -170,8 +168,10 @@ def test_a_held_state_lock_is_refused(applied):
     }
     lock = {"Bucket": STATES, "Key": "dev/terraform.tfstate.tflock"}
     applied.s3().put_object(**lock, Body=json.dumps(held).encode())
-    text = applied("--yes", *INFRASTRUCTURE, expect=3)
-    applied.s3().delete_object(**lock)
+    try:
+        text = applied("--yes", *INFRASTRUCTURE, expect=3)
+    finally:
+        applied.s3().delete_object(**lock)
     assert "locked by ci@elsewhere (apply) since 2026-01-02 03:04:05 UTC" in text
     assert "force-unlock 5f1c" in text
 
