@@ -52,7 +52,8 @@ class Account:
     def __init__(self) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._answers = _Answers()
-        self._changes = 0
+        # From where no account that was there before has counted to: the supervisor compares what it knows with it.
+        self._changes = time.monotonic_ns()
 
     def keep_up(self) -> None:
         """Do in the background what AWS does without being asked."""
