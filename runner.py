@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent
 NEEDED = ("ansible_runner", "boto3", "cryptography", "jinja2", "pydantic", "rich", "yaml")
 
 if TYPE_CHECKING:
+    from driver.errors import DriverError
     from driver.target import Kind
 
 
@@ -34,15 +35,17 @@ class Rehearsal:
         return session.running(env)
 
     def open(self, env: str, values: Mapping[str, Any], progress: Callable[[str], None]) -> Mapping[str, Any]:
+        from driver.errors import Refused
         from rehearsal import session
 
-        with explained():
+        with explained(Refused):
             return session.open_account(env, values, progress)
 
     def close(self, env: str, progress: Callable[[str], None]) -> None:
+        from driver.errors import DriverError
         from rehearsal import session
 
-        with explained():
+        with explained(DriverError):  # after Terraform has destroyed what it built
             session.close_account(env, progress)
 
     def problems(self) -> Mapping[str, str]:
@@ -52,15 +55,14 @@ class Rehearsal:
 
 
 @contextlib.contextmanager
-def explained() -> Iterator[None]:
-    """What a rehearsal says when it can't do something, said by the driver."""
-    from driver.errors import Refused
+def explained(kind: type[DriverError]) -> Iterator[None]:
+    """What a rehearsal says when it can't do something, said by the driver as this kind of error."""
     from rehearsal.errors import RehearsalError
 
     try:
         yield
     except RehearsalError as error:
-        raise Refused(f"the rehearsal: {error}", "see also: python -m rehearsal status") from error
+        raise kind(f"the rehearsal: {error}", "see also: python -m rehearsal status") from error
 
 
 def use_the_projects_python() -> None:

@@ -43,6 +43,9 @@ def confirm(run: Run, what: str, lines: list[str], otherwise: str) -> None:
         for line in lines:
             run.progress.line(line)
         run.progress.line(what, "bold")
-        answer = input(f"Type {run.env} to go on: ")
+        try:
+            answer = input(f"Type {run.env} to go on: ")
+        except EOFError:  # Ctrl-D
+            answer = ""
     if answer.strip() != run.env:
         raise Refused("not approved", "nothing was changed")

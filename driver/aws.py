@@ -5,17 +5,31 @@ write down.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from driver.errors import DriverError
 
 CREDENTIALS_FIX = "put credentials of that account into the environment (aws sso login, AWS_PROFILE, an OIDC role, …)"
 NETWORK_FIX = "look at the network, or at the endpoint"
+
+
+@contextmanager
+def answering(what: str) -> Iterator[None]:
+    """Around calls of AWS's API. :raises DriverError: names what could not be asked, and what AWS said"""
+    try:
+        yield
+    except NoCredentialsError as error:
+        raise DriverError(f"{what}: {error}", CREDENTIALS_FIX) from None
+    except ClientError as error:
+        raise DriverError(f"{what}: {error}", f"{CREDENTIALS_FIX}, and see that they may do this") from None
+    except BotoCoreError as error:
+        raise DriverError(f"{what}: AWS does not answer: {error}", NETWORK_FIX) from None
 
 
 class Account:
@@ -34,7 +48,12 @@ class Account:
 
     def client(self, service: str) -> Any:
         if service not in self._clients:
-            config = Config(connect_timeout=5, read_timeout=60, retries={"max_attempts": 3, "mode": "standard"})
+            config = Config(
+                connect_timeout=5,
+                read_timeout=60,
+                retries={"max_attempts": 3, "mode": "standard"},
+                proxies={} if self.endpoint else None,  # the machine's proxies are for the real AWS
+            )
             self._clients[service] = self._session.client(service, endpoint_url=self.endpoint, config=config)
         return self._clients[service]
 
@@ -96,7 +115,8 @@ class Account:
             ) from None
 
     def delete_object(self, bucket: str, key: str) -> None:
-        self.client("s3").delete_object(Bucket=bucket, Key=key)
+        with answering(f"s3://{bucket}/{key}"):
+            self.client("s3").delete_object(Bucket=bucket, Key=key)
 
     def platform(self, env: str, document: str = "platform") -> dict[str, Any] | None:
         """The platform document that Terraform wrote; None before the first apply.
@@ -114,9 +134,9 @@ class Account:
 
     def group(self, name: str) -> tuple[int, list[str]]:
         """The desired capacity of an Auto Scaling group, and the ids of its instances in service."""
-        groups = self.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])[
-            "AutoScalingGroups"
-        ]
+        with answering(f"the Auto Scaling group {name}"):
+            client = self.client("autoscaling")
+            groups = client.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
         if not groups:
             return 0, []
         instances = groups[0]["Instances"]
@@ -129,11 +149,9 @@ class Account:
         """Those of the instances that are there: id, private IP, zone, state."""
         if not ids:
             return []
-        pages = (
-            self.client("ec2")
-            .get_paginator("describe_instances")
-            .paginate(Filters=[{"Name": "instance-id", "Values": ids}])
-        )
+        with answering(f"the instances {', '.join(ids)}"):
+            paginator = self.client("ec2").get_paginator("describe_instances")
+            pages = list(paginator.paginate(Filters=[{"Name": "instance-id", "Values": ids}]))
         return [
             {
                 "instance_id": instance["InstanceId"],
@@ -148,5 +166,7 @@ class Account:
 
     def health(self, target_group_arn: str) -> dict[str, str]:
         """Instance id → what the load balancer thinks of it."""
-        found = self.client("elbv2").describe_target_health(TargetGroupArn=target_group_arn)["TargetHealthDescriptions"]
+        with answering(f"the target group {target_group_arn}"):
+            client = self.client("elbv2")
+            found = client.describe_target_health(TargetGroupArn=target_group_arn)["TargetHealthDescriptions"]
         return {item["Target"]["Id"]: item["TargetHealth"]["State"] for item in found}

@@ -90,27 +90,40 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
+# Option → the verb that it belongs to.
+BELONGS = {
+    "only": "apply",
+    "tags": "apply",
+    "limit": "apply",
+    "check": "apply",
+    "plan": "apply",
+    "out": "plan",
+    "to": "certificates",
+}
+
+
 def options(argv: Sequence[str]) -> Options:
     """Parse and check. Ends the process with code 2's meaning of argparse replaced by 3: nothing was changed."""
     found = parser()
     values = found.parse_intermixed_args(argv)
     words = list(values.words)
-    action = words.pop(0) if values.verb == "certificates" and words else ""
+    action = words.pop(0) if values.verb == "certificates" and words else "list"
     user = words.pop(0) if (values.verb == "who-can" or action == "export") and words else ""
     if words:
         found.error(f"unexpected: {' '.join(words)}")
     if values.verb == "who-can" and not user:
         found.error("who-can needs a user, or a DN")
-    for name, verb in (
-        ("only", "apply"),
-        ("tags", "apply"),
-        ("limit", "apply"),
-        ("check", "apply"),
-        ("plan", "apply"),
-        ("out", "plan"),
-    ):
+    if action not in ("list", "export", "apply"):
+        found.error(f"certificates {action}: use list, export USER --to DIR, or apply")
+    if action == "export" and not (user and values.to):
+        found.error("certificates export needs a user and a folder: certificates export alice --to DIR")
+    for name, verb in BELONGS.items():
         if getattr(values, name) and values.verb != verb:
             found.error(f"--{name} belongs to {verb}, not to {values.verb}")
+    if values.out and not values.out.absolute().parent.is_dir():
+        found.error(f"--out {values.out}: there is no folder {values.out.absolute().parent}")
+    if action == "apply":
+        values.verb, values.only = "apply", ["certificates", "access"]
     return Options(
         env=values.env, verb=values.verb, rehearse=values.rehearse, only=tuple(values.only), tags=tuple(values.tags),
         limit=values.limit, check=values.check, yes=values.yes, json=values.json, user=user, action=action,
@@ -158,7 +171,9 @@ def _guarded(run: Run, verb: Verb) -> int:
 
 def _attempt(run: Run, verb: Verb) -> int:
     try:
-        return verb.run(run)
+        code = verb.run(run)
+        run.processes.check_interrupted()
+        return code
     except DriverError as error:
         return _explain(run, error)
     except KeyboardInterrupt:
@@ -171,7 +186,7 @@ def _attempt(run: Run, verb: Verb) -> int:
         return _explain(run, DriverError(message, f"this is a defect: report it with {run.project.shown(path)}"))
 
 
-def _explain(run: Run, error: DriverError) -> int:
+def _explain(run: Run, error: DriverError | Interrupted) -> int:
     run.record.failure = run.processes.redact(error.message)
     word = {3: "refused", 130: "stopped"}.get(error.code, "failed")
     run.progress.line(f"{word}: {error.message}", "bold red" if error.code == FAILED else "bold yellow")

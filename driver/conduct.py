@@ -51,3 +51,4 @@ def begin_quietly(run: Run) -> None:
     if not run.connector.running(run.env):
         raise Refused(f"no {run.connector.kind} of {run.env} runs", f"start it with: {run.options.command}")
     run.connect()
+    preflight.whose(run, run.account.caller())

@@ -24,10 +24,9 @@ class Refused(DriverError):
     code = REFUSED
 
 
-class Interrupted(DriverError):
-    """Somebody pressed Ctrl-C, or asked the process to end."""
+class Interrupted(KeyboardInterrupt):
+    """Somebody pressed Ctrl-C, or asked the process to end. Not an error that code may answer and go on."""
 
     code = INTERRUPTED
-
-    def __init__(self) -> None:
-        super().__init__("interrupted", "run the same command again: it goes on where this one stopped")
+    message = "interrupted"
+    fix = "run the same command again: it goes on where this one stopped"

@@ -1,4 +1,4 @@
-"""Programs that outlived the run which started them, found by the mark that every program of a run carries."""
+"""Programs of runs, those that outlived them above all, found by the mark that every program of a run carries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from driver import process
 
 @dataclass(frozen=True)
 class Leftover:
-    """A program that outlived the run which started it."""
+    """A program that a run has started."""
 
     pid: int
     run: Path
@@ -39,10 +39,8 @@ class Leftover:
         return state != "Z" and _command(self.pid) == self.command
 
 
-def find(runs: Path, own: Path | None = None) -> list[Leftover]:
-    """Programs of runs below ``runs`` (all but the one in ``own``) that are still there. Needs /proc: empty
-    elsewhere.
-    """
+def find(runs: Path) -> list[Leftover]:
+    """Programs of runs below ``runs`` that are there. Needs /proc: empty elsewhere."""
     found = []
     mark = f"{process.MARK}={runs}{os.sep}".encode()
     for folder in Path("/proc").glob("[0-9]*"):
@@ -52,7 +50,7 @@ def find(runs: Path, own: Path | None = None) -> list[Leftover]:
             continue
         run = next((Path(value.decode().partition("=")[2]) for value in values if value.startswith(mark)), None)
         command = _command(int(folder.name))
-        if run and run != own and command and int(folder.name) != os.getpid():
+        if run and command and int(folder.name) != os.getpid():
             found.append(Leftover(int(folder.name), run, command))
     return [leftover for leftover in found if leftover.alive]
 

@@ -17,7 +17,7 @@ from getpass import getuser
 from pathlib import Path
 from typing import Any
 
-from driver import leftovers, process
+from driver import leftovers, process, record
 from driver.aws import Account
 from driver.errors import DriverError, Refused
 from driver.process import Processes
@@ -56,13 +56,15 @@ def _other(folder: Path) -> str:
         return "it has just begun"
 
 
-def settle_leftovers(project: Project, env: str, own: Path, processes: Processes, progress: Progress) -> None:
+def settle_leftovers(project: Project, env: str, processes: Processes, progress: Progress) -> None:
     """Deal with programs of a run that was killed: Terraform goes on to its end, everything else is ended and done
-    again.
+    again. Those of runs that go on (`status` and the like, beside this one) are nobody's business.
 
     :raises DriverError: Terraform does not end
     """
-    for leftover in leftovers.find(project.runs(env), own):
+    for leftover in leftovers.find(project.runs(env)):
+        if record.at_work(leftover.run):
+            continue
         if not leftover.terraform:
             if not leftover.shared_connection:
                 leftovers.end(leftover)

@@ -115,6 +115,21 @@ def alive(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def at_work(folder: Path) -> bool:
+    """Whether a run goes on that uses this folder."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def clean(folder: Path) -> None:
     """Remove what a run needs only while it goes on, and what may hold secrets: variables, credentials, plans."""
     for path in [folder / "inventory", *folder.glob("ansible-*"), *folder.glob("*.tfplan")]:
@@ -123,24 +138,24 @@ def clean(folder: Path) -> None:
 
 def clean_after_kills(runs: Path) -> None:
     """The same for runs that could not do it themselves."""
-    for folder in runs.iterdir():
-        if folder.is_symlink() or not folder.is_dir():
-            continue
-        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    for folder in _folders(runs):
+        if not at_work(folder):
             clean(folder)
-        except OSError:
-            continue  # it goes on
-        finally:
-            os.close(descriptor)
 
 
 def prune(runs: Path, keep: int = KEPT) -> None:
-    """Remove the oldest runs."""
-    folders = sorted(path for path in runs.iterdir() if path.is_dir() and not path.is_symlink())
-    for folder in folders[:-keep]:
-        shutil.rmtree(folder, ignore_errors=True)
+    """Remove the oldest runs: of those with a record, and of those without one (`status` that failed, and the like)."""
+    folders = _folders(runs)
+    recorded = [folder for folder in folders if (folder / "record.json").exists()]
+    others = [folder for folder in folders if folder not in recorded]
+    for folder in [*recorded[:-keep], *others[:-keep]]:
+        if not at_work(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folders(runs: Path) -> list[Path]:
+    """Of each run, the oldest first."""
+    return sorted(path for path in runs.iterdir() if path.is_dir() and not path.is_symlink())
 
 
 def versions() -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from driver import ansible, environment, providers
 from driver.aws import Account
-from driver.errors import DriverError, Interrupted
+from driver.errors import DriverError
 from driver.heartbeat import Heartbeat
 from driver.process import Processes
 from driver.progress import Progress
@@ -36,7 +36,7 @@ class Options:
     yes: bool = False
     json: bool = False
     user: str = ""
-    action: str = ""
+    action: str = "list"
     to: Path | None = None
     plan: Path | None = None
     out: Path | None = None
@@ -139,7 +139,7 @@ class Run:
         try:
             yield stage
         except BaseException as error:
-            status = "interrupted" if isinstance(error, (Interrupted, KeyboardInterrupt)) else "failed"
+            status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             timer.end(status, stage.detail)
             self.progress.end(status, stage.detail)
             raise

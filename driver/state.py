@@ -9,12 +9,12 @@ import json
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from driver import approval, tfvars
-from driver.errors import Refused
+from driver.errors import DriverError, Interrupted, Refused
 from driver.project import private_folder, write_private
 from driver.run import Run
 from driver.terraform import Terraform
@@ -41,6 +41,11 @@ def applied(run: Run) -> dict[str, Any] | None:
     return json.loads(body) if body else None
 
 
+def built(run: Run) -> bool:
+    """Whether the account keeps states: its bootstrap ended, or was cut off when the environment had one already."""
+    return applied(run) is not None or run.account.object(bucket(run), key(run.env)) is not None
+
+
 def backend(run: Run, name: str, key_arn: str | None) -> dict[str, str]:
     """The backend's settings for one state of the account."""
     assert run.target is not None
@@ -59,9 +64,9 @@ def prepared(run: Run) -> tuple[Terraform, bool]:
     """Terraform for the environment, as the account is. False: it has no state bucket, and a local state stands in for
     it, which is good for plans only.
     """
-    done = applied(run)
-    if done is not None:
-        return connected(run, done.get("state_key_arn")), True
+    if built(run):
+        done = applied(run)
+        return connected(run, done["state_key_arn"] if done else run.account.bucket_key(bucket(run))), True
     work = run.project.work(run.connector.kind, f"{run.env}-unbuilt")
     place = work / "terraform" / "environments" / run.env
     module = _copy(run.project.environment(run.env), place, work / "none.tfstate")
@@ -107,32 +112,79 @@ def bootstrapped(run: Run) -> Iterator[str | None]:
     yield from _bootstrap(run, wanted)
 
 
-def _bootstrap(run: Run, wanted: str) -> Iterator[str]:
-    """Make the bucket and its key; yields once, when they can be used."""
-    name = bucket(run)
-    work = private_folder(run.project.work(run.connector.kind, f"bootstrap-{run.environment.account_id}"))
+def pending(run: Run) -> list[tuple[str, str]]:
+    """What the account's bootstrap would change, now that its sources or values are others: (address, action). Empty
+    where there was none yet, for that is said otherwise.
+    """
+    done = applied(run)
+    if done is None or done.get("sources") == _fingerprint(run):
+        return []
+    with _planned(run) as (_, _, outcome):
+        return [entry for entry in outcome.planned if entry[1] != "read"]
+
+
+@contextmanager
+def _planned(run: Run) -> Iterator[tuple[Terraform, Path, Outcome]]:
+    """The time in which there is a plan of the bootstrap, on a local copy of its state. The copy stays only when
+    something was applied to it.
+    """
+    work = _work(run)
     local = work / "terraform.tfstate"
-    stored = None if local.exists() else run.account.object(name, BOOTSTRAP_KEY)
+    stored = None if local.exists() else run.account.object(bucket(run), BOOTSTRAP_KEY)
     if stored:
         write_private(local, stored.decode())
     terraform = run.terraform(_copy(run.project.bootstrap, work / "bootstrap", local), work / "data-local")
     terraform.init({})
     plan = run.folder / "bootstrap.tfplan"
-    outcome = terraform.plan(plan, [_values(run, work)])
     try:
-        with ThreadPoolExecutor(1) as pool:
-            if outcome.any_change:
-                approval.ask(run, "the account's state bucket and key", outcome)
-            applying = pool.submit(terraform.apply, plan)
-            yield _usable(run, terraform, applying)
-            applying.result()
+        yield terraform, plan, terraform.plan(plan, [_values(run, work)])
     finally:
         plan.unlink(missing_ok=True)
-    for address, action in outcome.planned:
+        if stored and local.exists() and local.read_bytes() == stored:
+            local.unlink()
+
+
+def _work(run: Run) -> Path:
+    """The folder of the bootstrap's own state and data, until it has ended."""
+    return private_folder(run.project.work(run.connector.kind, f"bootstrap-{run.environment.account_id}"))
+
+
+def _bootstrap(run: Run, wanted: str) -> Iterator[str]:
+    """Make the bucket and its key; yields once, when they can be used."""
+    with _planned(run) as (terraform, plan, outcome), ThreadPoolExecutor(1) as pool:
+        if outcome.any_change:
+            _approve(run, outcome)
+        applying = pool.submit(terraform.apply, plan)
+        try:
+            yield _usable(run, terraform, applying)
+        except BaseException:
+            # The environment failed, but its state is in the bucket by now: the bootstrap's belongs there as well.
+            with suppress(DriverError, Interrupted):
+                _conclude(run, terraform, applying, wanted)
+            raise
+        _conclude(run, terraform, applying, wanted)
+
+
+def _approve(run: Run, outcome: Outcome) -> None:
+    """:raises Refused: nobody approved it; a plan file for approval has the environment only"""
+    if run.options.plan:
+        raise Refused(
+            f"the account's state bucket and key: {outcome.summary()}, which is not in {run.options.plan.name}",
+            f"look at it with: {run.options.command} plan; apply it with: {run.options.command} --only infrastructure; "
+            "then make a new plan and have it approved",
+        )
+    approval.ask(run, "the account's state bucket and key", outcome)
+
+
+def _conclude(run: Run, terraform: Terraform, applying: Future[Outcome], wanted: str) -> None:
+    """When all is applied, put the bootstrap's state into the bucket, and say in it that it is complete."""
+    for address, action in applying.result().applied:
         run.record.change("bootstrap", address, action)
+    work = _work(run)
     key_arn = terraform.outputs()["state_key_arn"]
-    _move(run, work, local, key_arn)
-    run.account.put_object(name, APPLIED, json.dumps({"sources": wanted, "state_key_arn": key_arn}).encode())
+    _move(run, work, work / "terraform.tfstate", key_arn)
+    body = json.dumps({"sources": wanted, "state_key_arn": key_arn}).encode()
+    run.account.put_object(bucket(run), APPLIED, body)
     shutil.rmtree(work, ignore_errors=True)
 
 

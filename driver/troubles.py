@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from driver.errors import DriverError, Interrupted
+from driver.errors import DriverError
 from driver.target import Connector
 
 LOOK = 3.0  # seconds
@@ -23,8 +23,6 @@ def told(connector: Connector, tell: Callable[[str], None]) -> Iterator[None]:
     watch.start()
     try:
         yield
-    except Interrupted:
-        raise
     except DriverError as error:
         lines = _lines(connector)
         if not lines:

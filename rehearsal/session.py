@@ -18,7 +18,7 @@ from rehearsal.archive_upload import Uploads
 from rehearsal.balancer import certificates
 from rehearsal.balancer.addresses import check_free, holder
 from rehearsal.databases.reconciler import ca_path as rds_ca_path
-from rehearsal.distribution import airflow, nifi
+from rehearsal.distribution import nifi
 from rehearsal.errors import RehearsalError
 from rehearsal.hosts import image, network
 from rehearsal.hosts.podman import Podman
@@ -26,6 +26,7 @@ from rehearsal.memory import used_mib
 from rehearsal.paths import CACHE, CHECKOUT, STATE
 from rehearsal.processes import Child, exclusive, wait_until
 from rehearsal.supervisor import account_child, code_version, gateway_child, heartbeat
+from tools import airflow_wheelhouse
 
 ACCOUNT_SECONDS = 60.0
 SUPERVISOR_SECONDS = 30.0
@@ -67,11 +68,13 @@ def open_account(env: str, values: Mapping[str, Any], progress: Progress) -> dic
         registry.add(registry.all().get(env, opened))
         _make_key()
         _start_supervisor(progress)
-        # all of it at the same time: account, supervisor, the hosts' image (by the supervisor) and NiFi's archive
+        # all of it at the same time: account, supervisor, the hosts' image (by the supervisor), NiFi's archive and
+        # Airflow's wheels, which Ansible puts into the bucket, as on AWS
         with ThreadPoolExecutor() as pool:
-            wheels = pool.submit(airflow.build, CACHE, progress)  # which Ansible puts into the bucket, as on AWS
+            wheels = pool.submit(airflow_wheelhouse.build, CACHE, progress)
             archive = nifi.build(CACHE, progress)
-        wheels.result()
+        if error := wheels.exception():
+            raise RehearsalError(str(error)) from error
         _wait_for_account()
         opened = replace(
             opened,

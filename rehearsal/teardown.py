@@ -53,9 +53,9 @@ def everything(progress: Progress) -> None:
 
 def _containers(podman: Podman) -> None:
     """Remove every container and network in the rehearsal's own storage, those of role tests included."""
-    if not podman.exists:
-        return
     ids = _container_ids(podman)
+    if not podman.exists and not ids:  # after a reboot there is no namespace, but what it held is still stored
+        return
     # podman's own networks have bridges, which only it removes completely
     networks = _networks(podman)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,13 +31,31 @@ def holding(run: Run) -> Iterator[None]:
         note.unlink(missing_ok=True)  # stays when this process is killed, and only then
 
 
+@contextmanager
+def noting(run: Run, applied: Callable[[str, str], None] | None = None) -> Iterator[Callable[[str, str], None]]:
+    """The time of an apply. Yields the function that is told address and action of each resource that was done; all
+    that was done is in the record afterwards, also when the apply failed.
+
+    :param applied: who is told as well
+    """
+    done: dict[str, str] = {}
+
+    def tell(address: str, action: str) -> None:
+        done[address] = "replace" if {action, done.get(address)} == {"create", "delete"} else action
+        if applied:
+            applied(address, action)
+
+    try:
+        yield tell
+    finally:
+        for address, action in done.items():
+            run.record.change("infrastructure", address, action)
+            run.record.terraform[action] += 1
+
+
 def run(run: Run, stage: Stage) -> None:
     if run.options.check:
-        terraform, _ = state.prepared(run)
-        outcome = terraform.plan(run.folder / "check.tfplan", state.var_files(run), lock=False)
-        (run.folder / "check.tfplan").unlink(missing_ok=True)
-        run.record.terraform.update(outcome.changes)
-        stage.detail = outcome.summary()
+        _check(run, stage)
         return
     with holding(run), state.bootstrapped(run) as key_arn:
         terraform = state.connected(run, key_arn)
@@ -45,13 +63,24 @@ def run(run: Run, stage: Stage) -> None:
             outcome = _apply_approved(run, terraform, run.options.plan)
         else:
             outcome = _plan_and_apply(run, terraform)
-    run.record.terraform.update(outcome.changes)
     run.record.versions.update(provider_versions(terraform.module))
     run.forget_platform()
     run.record.facts["url"] = run.platform["urls"]["nifi"]
     if fleets.has_airflow(run.platform):
         run.record.facts["airflow_url"] = run.platform["urls"]["airflow"]
     stage.detail = outcome.done()
+
+
+def _check(run: Run, stage: Stage) -> None:
+    """What would change; nothing is."""
+    account = state.pending(run)
+    terraform, _ = state.prepared(run)
+    outcome = terraform.plan(run.folder / "check.tfplan", state.var_files(run), lock=False)
+    (run.folder / "check.tfplan").unlink(missing_ok=True)
+    run.record.terraform.update(outcome.changes)
+    for _, action in account:
+        run.record.terraform[action] = run.record.terraform.get(action, 0) + 1
+    stage.detail = outcome.summary() + (f"; of the account's bootstrap: {len(account)}" if account else "")
 
 
 def _plan_and_apply(run: Run, terraform: Terraform) -> Outcome:
@@ -74,24 +103,17 @@ def _plan_and_apply(run: Run, terraform: Terraform) -> Outcome:
 def _apply_approved(run: Run, terraform: Terraform, file: Path) -> Outcome:
     plan, digest = plans.approved(run, terraform, file)
     run.record.facts["plan_sha256"] = digest
-    with preparation.beside(run) as applied:
-        outcome = terraform.apply(plan, applied)
-    outcome.changes = dict.fromkeys(outcome.changes, 0)  # what was done, not what was planned
-    for address, action in outcome.applied:
-        outcome.changes[action] += 1
-        run.record.change("infrastructure", address, action)
+    with preparation.beside(run) as applied, noting(run, applied) as done:
+        outcome = terraform.apply(plan, done)
+    outcome.changes = dict(run.record.terraform)  # an approved plan's own lines were another run's
     return outcome
 
 
 def _apply(run: Run, terraform: Terraform, plan: Path, outcome: Outcome) -> None:
     run.progress.note(outcome.summary())
     run.progress.expect(sum(outcome.changes.values()) + outcome.changes["replace"])
-    try:
-        with preparation.beside(run) as applied:
-            terraform.apply(plan, applied)
-    finally:
-        for address, action in outcome.planned:
-            run.record.change("infrastructure", address, action)
+    with preparation.beside(run) as applied, noting(run, applied) as done:
+        terraform.apply(plan, done)
 
 
 def _makes_buckets(outcome: Outcome) -> bool:

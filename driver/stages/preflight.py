@@ -70,22 +70,27 @@ def reaches_hosts(run: Run) -> None:
 
 def run(run: Run, stage: Stage) -> None:
     """Credentials, the account they belong to, and the state's lock. :raises Refused: nothing was changed"""
-    declared = run.environment
     bucket, key = state.bucket(run), state.key(run.env)
-    _refusing(lambda: lock.settle_leftovers(run.project, run.env, run.folder, run.processes, run.progress))
+    _refusing(lambda: lock.settle_leftovers(run.project, run.env, run.processes, run.progress))
     with ThreadPoolExecutor(2) as pool:
         caller = pool.submit(run.account.caller)
         held = pool.submit(run.account.object, bucket, f"{key}.tflock")
         account = _refusing(caller.result)
-        if account != declared.account_id:
-            raise Refused(
-                f"the credentials belong to account {account}, but {run.env} is account {declared.account_id} "
-                f"({run.project.shown(declared.values_file)})",
-                f"take credentials of {declared.account_id}, or name another environment with --env",
-            )
+        whose(run, account)
         if _refusing(held.result) is not None:
             lock.check_state(run.account, run.project, run.env, bucket, key, run.progress)
     stage.detail = f"terraform {run.record.versions.get('terraform', '')}, account {account}, state is free"
+
+
+def whose(run: Run, account: str) -> None:
+    """:raises Refused: the credentials are of another account than the environment's"""
+    declared = run.environment
+    if account != declared.account_id:
+        raise Refused(
+            f"the credentials belong to account {account}, but {run.env} is account {declared.account_id} "
+            f"({run.project.shown(declared.values_file)})",
+            f"take credentials of {declared.account_id}, or name another environment with --env",
+        )
 
 
 def _refusing(call: Callable[[], Any]) -> Any:

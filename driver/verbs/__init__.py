@@ -30,7 +30,11 @@ VERBS = {
         drift.run, "what was changed by hand, or waits to be applied; exit 2 when there is something", recorded=False
     ),
     "certificates": Verb(
-        certificates.run, "list | export USER --to DIR | apply", exclusive=False, recorded=False, quiet=True
+        certificates.run,
+        "list | export USER --to DIR | apply (as --only certificates --only access)",
+        exclusive=False,
+        recorded=False,
+        quiet=True,
     ),
     "who-can": Verb(who_can.run, "what a user may do, and by which rule", exclusive=False, recorded=False, quiet=True),
     "status": Verb(

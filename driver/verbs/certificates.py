@@ -1,15 +1,13 @@
-"""Users' certificates: list them, hand one over, or bring them in line with the requests."""
+"""Users' certificates: list them, or hand one over."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 
 from driver import ansible, conduct, fleets, people
 from driver.errors import DONE, DriverError
 from driver.run import Run
-from driver.verbs import apply
 
 LOGIN = """
 Chrome, Edge (Linux):   pk12util -d sql:$HOME/.pki/nssdb -i {p12} -w {password}
@@ -26,12 +24,7 @@ Firefox:                View Certificates > Authorities > Import {ca}"""
 
 
 def run(run: Run) -> int:
-    action = {"list": _list, "export": _export, "apply": _apply}.get(run.options.action or "list")
-    if action is None:
-        raise DriverError(
-            f"certificates {run.options.action}: there is no such action", "use list, export USER --to DIR, or apply"
-        )
-    return action(run)
+    return {"list": _list, "export": _export}[run.options.action](run)
 
 
 def _list(run: Run) -> int:
@@ -44,17 +37,9 @@ def _list(run: Run) -> int:
     return DONE
 
 
-def _apply(run: Run) -> int:
-    run.options = dataclasses.replace(run.options, only=("certificates", "access"))
-    return apply.run(run)
-
-
 def _export(run: Run) -> int:
     user, to = run.options.user, run.options.to
-    if not user or to is None:
-        raise DriverError(
-            "certificates export needs a user and a folder", f"{run.options.command} certificates export alice --to DIR"
-        )
+    assert to is not None
     conduct.begin_quietly(run)
     if user not in {request.user for request in run.environment.requests}:
         raise DriverError(f"{user} has no request in cert-requests/{run.env}", "add one, then run again")

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from driver import approval, conduct, state
+from driver.aws import answering
 from driver.errors import DONE, DriverError, Refused
 from driver.run import Run
 from driver.stages import preflight
-from driver.stages.infrastructure import holding
+from driver.stages.infrastructure import holding, noting
 from driver.terraform import Terraform
 from driver.terraform_events import Outcome
 
@@ -30,7 +31,7 @@ def run(run: Run) -> int:
     preflight.tools(run)
     conduct.connect(run)
     conduct.check(run)
-    if state.applied(run) is None:
+    if not state.built(run):
         run.progress.line(f"{run.env} is not built: Terraform has no state in account {run.environment.account_id}")
     else:
         _destroy(run)
@@ -72,14 +73,14 @@ def _destroy(run: Run) -> None:
             if guarded:
                 outcome = _lift_protection(run, terraform, plan)
             run.progress.expect(sum(outcome.changes.values()))
-            secrets = _remove_secrets(run)
-            _stop_spark(run)
-            terraform.apply(plan)
+            with answering(f"secrets below dataplatform/{run.env}/"):
+                secrets = _remove_secrets(run)
+            with answering(f"the Spark application of {run.env}"):
+                _stop_spark(run)
+            with noting(run) as done:
+                terraform.apply(plan, done)
         finally:
             plan.unlink(missing_ok=True)
-        run.record.terraform.update(outcome.changes)
-        for address, action in outcome.planned:
-            run.record.change("infrastructure", address, action)
         stage.detail = f"{outcome.done()}, {secrets} secrets removed"
 
 

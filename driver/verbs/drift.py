@@ -14,6 +14,7 @@ def run(run: Run) -> int:
     conduct.begin(run)
     found: list[str] = []
     with run.stage("infrastructure") as stage:
+        found += [f"bootstrap: {address} ({action})" for address, action in state.pending(run)]
         terraform, _ = state.prepared(run)
         plan = run.folder / "drift.tfplan"
         outcome = terraform.plan(plan, state.var_files(run), lock=False)

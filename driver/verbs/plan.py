@@ -16,6 +16,7 @@ def run(run: Run) -> int:
     plan = run.folder / "plan.tfplan"
     try:
         with run.stage("infrastructure") as stage:
+            account = state.pending(run)
             terraform, built = state.prepared(run)
             run.progress.note("terraform plan")
             outcome = terraform.plan(plan, state.var_files(run), lock=run.options.out is not None)
@@ -26,11 +27,17 @@ def run(run: Run) -> int:
                     f"the account of {run.env} has no state bucket yet: its plan can't be kept",
                     "apply once without a plan file",
                 )
+            if account:
+                raise Refused(
+                    f"the account's state bucket and key are to be changed as well ({_names(account)}): "
+                    "a plan file can't have both",
+                    f"apply that first: {run.options.command} --only infrastructure",
+                )
             facts = plans.save(run, terraform, plan, run.options.out)
             run.progress.line(f"plan: {run.options.out}, what it fits: {facts}; apply it with --plan {run.options.out}")
     finally:
         plan.unlink(missing_ok=True)
-    for address, action in outcome.planned:
+    for address, action in [*((f"bootstrap: {address}", action) for address, action in account), *outcome.planned]:
         if action == "read":
             continue
         sign, style = SIGNS.get(action, ("·", ""))
@@ -39,4 +46,8 @@ def run(run: Run) -> int:
         run.progress.line(f"{run.env} is not built yet; the account gets a state bucket and its key first")
     kinds = Counter(action for _, action in outcome.planned)
     run.progress.line(f"{run.env}: {outcome.summary()}", "bold")
-    return CHANGES if outcome.code == 2 or kinds["move"] else DONE
+    return CHANGES if outcome.code == 2 or kinds["move"] or account else DONE
+
+
+def _names(changes: list[tuple[str, str]]) -> str:
+    return ", ".join(address for address, _ in changes)

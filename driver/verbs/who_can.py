@@ -14,7 +14,10 @@ def run(run: Run) -> int:
     run.declared = environment.load(run.project, run.env, run.connector.values_name)
     found = explain(run.declared, run.options.user)
     if found["user"]:
-        found["certificate"] = _certificate(run, found["user"])
+        try:
+            found["certificate"] = _certificate(run, found["user"])
+        except DriverError as error:  # the explanation itself needs no account
+            found["unknown"] = error.message
     if run.options.json:
         print(json.dumps(found, indent=2))
         return DONE
@@ -72,16 +75,15 @@ def lines(declared: environment.Environment, found: dict[str, Any]) -> list[str]
     certificate = found.get("certificate")
     if certificate:
         shown.append(f"certificate: serial {certificate['serial']}, until {certificate['expires']}")
+    elif found.get("unknown"):
+        shown.append(f"certificate: could not be asked: {found['unknown']}")
     elif found["user"]:
         shown.append("certificate: none is known")
     return shown
 
 
 def _certificate(run: Run, user: str) -> dict[str, Any] | None:
-    """The certificate in use, when there is an account to ask. The explanation itself needs none."""
-    try:
-        conduct.begin_quietly(run)
-        entry = next((entry for entry in people.users(run) if entry["user"] == user), None)
-    except DriverError:
-        return None
+    """The certificate in use. :raises DriverError: there is no account to ask"""
+    conduct.begin_quietly(run)
+    entry = next((entry for entry in people.users(run) if entry["user"] == user), None)
     return {"serial": entry["serial"], "expires": entry["expires"]} if entry and entry.get("serial") else None

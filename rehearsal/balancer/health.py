@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
+from rehearsal.balancer.account import DIRECT
 from rehearsal.balancer.model import LoadBalancer, TargetGroup
 from rehearsal.balancer.rules import group_backend
 
@@ -73,5 +74,5 @@ def report(endpoint: str, balancer: LoadBalancer, group: TargetGroup, states: Ma
         headers={"Content-Type": "application/json"},
         method="POST",
     )
-    with urllib.request.urlopen(request, timeout=10):  # noqa: S310
+    with DIRECT.open(request, timeout=10):
         pass

@@ -83,7 +83,7 @@ const steps = {
 
   // What the page says, as text.
   async text(page, job, result) {
-    result.text = (await ask(page, () => document.body.innerText)).slice(0, 20000);
+    result.text = (await page.locator('body').innerText()).slice(0, 20000); // waits for a page that has only begun
   },
 
   // Calls the page's own origin from within the page, as its scripts do.

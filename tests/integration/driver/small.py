@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import uuid
 from pathlib import Path
 
 from driver.project import Project
@@ -14,8 +15,9 @@ locals {
 }
 
 resource "terraform_data" "slow" {
+  triggers_replace = "%(version)s"
   provisioner "local-exec" {
-    command = "sleep $((SECONDS_TO_SLEEP))"
+    command     = "sleep $((SECONDS_TO_SLEEP))"
     environment = { SECONDS_TO_SLEEP = "%(seconds)d" }
   }
 }
@@ -53,15 +55,12 @@ resource "aws_s3_bucket" "state" {
 """
 
 
-def make(folder: Path, seconds: int = 0) -> Project:
-    """The project's own variables, providers, backends and requests; its own resources replaced by quick ones.
-
-    :param seconds: how long an apply takes at least
-    """
+def make(folder: Path) -> Project:
+    """The project's own variables, providers, backends and requests; its own resources replaced by quick ones."""
     project = checkout(folder)
     for env in ("dev", "ppd", "prod"):
         place = project.environment(env)
-        (place / "main.tf").write_text(MAIN % {"seconds": seconds})
+        (place / "main.tf").write_text(MAIN % {"seconds": 0, "version": "first"})
         (place / "outputs.tf").unlink()
     (project.bootstrap / "main.tf").write_text(BOOTSTRAP)
     (project.bootstrap / "outputs.tf").unlink()
@@ -72,3 +71,8 @@ def make(folder: Path, seconds: int = 0) -> Project:
         (folder / name).symlink_to(SOURCE / name)
     shutil.copytree(SOURCE / "driver", folder / "driver", ignore=shutil.ignore_patterns("__pycache__"))
     return project
+
+
+def change_slowly(project: Project, env: str, seconds: int) -> None:
+    """Have the next apply replace one resource, and take this long at least."""
+    (project.environment(env) / "main.tf").write_text(MAIN % {"seconds": seconds, "version": uuid.uuid4()})

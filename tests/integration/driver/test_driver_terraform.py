@@ -21,6 +21,7 @@ pytestmark = pytest.mark.terraform
 ACCOUNT, PROD = "111122223333", "777788889999"
 STATES = f"dataplatform-tfstate-{ACCOUNT}-eu-central-1"
 INFRASTRUCTURE = ("--only", "infrastructure")
+BOOTSTRAPPED = 1  # resources of small.py's bootstrap
 
 
 class Runner:
@@ -158,6 +159,49 @@ def test_a_bucket_name_that_is_taken_is_refused_before_anything_is_built(run):
     assert run.account.client("ssm", ACCOUNT).describe_parameters()["Parameters"] == []
 
 
+BROKEN = """
+data "aws_ssm_parameter" "missing" {
+  name       = "/not/there"
+  depends_on = [aws_s3_bucket.this]
+}
+"""
+
+
+def test_what_a_failed_first_run_built_is_known_and_destroyed(run, monkeypatch):
+    """An environment that failed in the middle has a state in the account, and what it built costs money."""
+    main = run.project.environment("dev") / "main.tf"
+    whole = main.read_text()
+    main.write_text(whole + BROKEN)
+    assert "/not/there" in run("--yes", *INFRASTRUCTURE, expect=1)
+    record = run.record()
+    assert record["changes"]["terraform"]["create"] == len(record["changed"]) - BOOTSTRAPPED
+    assert "aws_s3_bucket.this" in [entry["what"] for entry in record["changed"]]
+    main.write_text(whole)
+    run.s3().delete_object(Bucket=STATES, Key="bootstrap/applied.json")  # as if it had been killed on top
+    monkeypatch.setattr(run.account, "disposable", False)
+    assert "small-dev-example-dev" in run.buckets()
+    assert "destroyed" in run("destroy", "--yes")
+    assert run.buckets() == [STATES]
+
+
+def test_a_change_of_the_accounts_own_bucket_is_planned_and_not_applied_with_another_plan(run, tmp_path):
+    """An approved plan has the environment only: what else would change is refused, not slipped in."""
+    run("--yes", *INFRASTRUCTURE)
+    bootstrap = run.project.bootstrap / "main.tf"
+    main = run.project.environment("dev") / "main.tf"
+    main.write_text(main.read_text() + '\nresource "terraform_data" "more" {}\n')
+    plan = tmp_path / "dev.tfplan"
+    run("plan", "--out", str(plan), expect=2)
+
+    bootstrap.write_text(bootstrap.read_text() + '\nresource "terraform_data" "news" {}\n')
+    assert "bootstrap: terraform_data.news" in run("plan", expect=2)
+    assert "terraform_data.news" in run("plan", "--out", str(tmp_path / "second"), expect=3)
+    text = run(*INFRASTRUCTURE, "--plan", str(plan), expect=3)
+    assert "1 to create, which is not in dev.tfplan" in text
+    run("--yes", *INFRASTRUCTURE)
+    assert "no changes" in run("plan")
+
+
 def test_a_held_state_lock_is_refused(applied):
     held = {
         "ID": "5f1c",
@@ -230,14 +274,16 @@ def read_until(process: subprocess.Popen, what: str) -> str:
 
 
 @pytest.fixture
-def slow(tmp_path, account, capsys):
-    return Runner(small.make(tmp_path, seconds=8), account, capsys)
+def slow(applied):
+    """DEV as it was applied, and a change to come that takes seconds. A test leaves it changed."""
+    small.change_slowly(applied.project, "dev", seconds=8)
+    return applied
 
 
 def test_a_killed_run_is_taken_up_where_its_terraform_ends(slow):
     """Acceptance 5: kill -9 of the runner leaves Terraform at work; the next run waits, then finds nothing to do."""
     process = start(slow, "--yes", *INFRASTRUCTURE)
-    read_until(process, "3 to create")
+    read_until(process, "1 to replace")
     applying(slow)
     kill(process)
     text = slow("--yes", *INFRASTRUCTURE)
@@ -249,13 +295,13 @@ def test_a_killed_run_is_taken_up_where_its_terraform_ends(slow):
 def test_a_killed_run_with_its_terraform_is_no_dead_end(slow):
     """The machine went down in the middle: the lock of what died is released, and the rest is built."""
     process = start(slow, "--yes", *INFRASTRUCTURE)
-    read_until(process, "3 to create")
+    read_until(process, "1 to replace")
     terraform = applying(slow)
     kill(process)
     os.killpg(os.getpgid(terraform), signal.SIGKILL)
     text = slow("--yes", *INFRASTRUCTURE)
     assert "released the state lock of a run that was killed here" in text
-    assert "created" in text
+    assert "1 replaced" in text
 
 
 def applying(run: Runner) -> int:
@@ -284,7 +330,7 @@ def locked(run: Runner) -> bool:
 
 def test_ctrl_c_lets_terraform_end_in_order(slow):
     process = start(slow, "--yes", *INFRASTRUCTURE)
-    read_until(process, "3 to create")
+    read_until(process, "1 to replace")
     applying(slow)
     process.send_signal(signal.SIGINT)
     rest = process.stdout.read()
@@ -293,7 +339,7 @@ def test_ctrl_c_lets_terraform_end_in_order(slow):
     assert "run the same command again" in rest
     assert not locked(slow)
     assert slow.record()["exit_code"] == 130
-    slow("--yes", *INFRASTRUCTURE)
+    assert "1 replaced" in slow("--yes", *INFRASTRUCTURE)
 
 
 def test_nothing_secret_is_left_behind(applied):

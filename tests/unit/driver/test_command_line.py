@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +53,12 @@ def test_options_may_stand_anywhere():
     assert cli.options(["--env", "dev", "--only", "pipelines"]).only == ("pipelines",)
 
 
+def test_applying_certificates_is_a_run_like_any_other():
+    """With its lock and its record: beside another run it would end that one's playbooks as a killed run's."""
+    found = cli.options(["--env", "dev", "certificates", "apply"])
+    assert (found.verb, found.only) == ("apply", ("certificates", "access"))
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -60,6 +68,9 @@ def test_options_may_stand_anywhere():
         ["--env", "dev", "who-can"],
         ["--env", "dev", "plan", "--only", "hosts"],
         ["--env", "dev", "status", "alice"],
+        ["--env", "dev", "certificates", "renew"],
+        ["--env", "dev", "certificates", "export", "alice"],
+        ["--env", "dev", "plan", "--out", "missing/plan"],
         ["--env", "dev", "--reh"],
     ],
 )
@@ -116,6 +127,20 @@ def test_an_interruption(project, capsys, monkeypatch):
     code, text = ended(capsys, project, "plan")
     assert code == 130
     assert "run the same command again" in text
+
+
+def test_an_interruption_is_no_error_to_go_on_from(project, capsys, monkeypatch):
+    """Verbs that tell what they can, whatever fails, do not tell that somebody pressed Ctrl-C."""
+
+    def look(run) -> int:
+        with contextlib.suppress(DriverError):
+            signal.raise_signal(signal.SIGINT)
+        return 0
+
+    replaced(monkeypatch, "status", look)
+    code, text = ended(capsys, project, "status")
+    assert code == 130
+    assert "stopped: interrupted" in text
 
 
 def test_the_heartbeat_tells_where_a_run_is(project, capsys, monkeypatch):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
+import subprocess
 from datetime import UTC, datetime, timedelta
 from getpass import getuser
 
 import pytest
 
-from driver import leftovers, lock
+from driver import leftovers, lock, record
 from driver.errors import Refused
+from driver.process import MARK, Processes
 from driver.project import Project
 from tests.unit.driver.fakes import view
 
@@ -75,6 +79,26 @@ def test_a_second_run_is_refused(project):
             pass
     with lock.exclusive(project, "dev"):
         pass
+
+
+@pytest.fixture
+def program(project):
+    """A program of a run, which is not ended when its run is: its run's folder and itself."""
+    folder = project.runs("dev") / "20260101"
+    folder.mkdir(parents=True)
+    started = subprocess.Popen(["sleep", "600"], env={**os.environ, MARK: str(folder)})
+    yield folder, started
+    started.kill()
+    started.wait()
+
+
+def test_programs_of_a_killed_run_are_ended_and_those_of_one_that_goes_on_are_not(project, program):
+    folder, started = program
+    with record.alive(folder):
+        lock.settle_leftovers(project, "dev", Processes({}), view()[0])
+        assert started.poll() is None
+    lock.settle_leftovers(project, "dev", Processes({}), view()[0])
+    assert started.wait(10) == -signal.SIGTERM
 
 
 def test_a_free_state(project):

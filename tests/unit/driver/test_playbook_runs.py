@@ -58,6 +58,19 @@ BAD = """
       loop: [a, b]
       when: inventory_hostname == 'one'
 """
+RESCUED = """
+- name: 1/1 TRY twice
+  hosts: one
+  gather_facts: false
+  tasks:
+    - block:
+        - name: Break
+          ansible.builtin.command: "false"
+      rescue:
+        - name: Mend
+          ansible.builtin.command: "true"
+          changed_when: false
+"""
 SLOW = """
 - name: 1/1 WAIT
   hosts: one
@@ -75,7 +88,7 @@ def ansible(tmp_path):
     (project.ansible / "ansible.cfg").write_text("[defaults]\nforks = 2\n")
     project.inventory("dev").mkdir(parents=True)
     (project.inventory("dev") / "hosts.yml").write_text(INVENTORY)
-    for name, text in (("good", GOOD), ("bad", BAD), ("slow", SLOW), ("broken", "- hosts: [\n")):
+    for name, text in (("good", GOOD), ("bad", BAD), ("rescued", RESCUED), ("slow", SLOW), ("broken", "- hosts: [\n")):
         (project.ansible / "playbooks" / f"{name}.yml").write_text(text)
     progress, _ = view()
     progress.begin("configuration")
@@ -128,6 +141,10 @@ def test_failures_name_host_task_and_message(ansible):
     assert found == ["one: Break in a loop: a is wrong; b is wrong", "two: Break on one host: the disk is full"]
     error = failed("bad.yml", outcome, "bad.log")
     assert "two: Break on one host: the disk is full" in error.message
+
+
+def test_what_a_rescue_made_good_is_no_failure(ansible):
+    assert ansible.run("rescued.yml").ok
 
 
 def test_a_playbook_that_does_not_start_says_why(ansible):

@@ -117,17 +117,6 @@ def test_a_followed_program_survives_a_kill_and_is_found(tmp_path):
     wait_for(lambda: not leftovers.find(tmp_path / "runs"))
 
 
-def test_a_run_does_not_find_itself(tmp_path):
-    follower = start_follower(tmp_path, 20)
-    follower.stdout.readline()
-    try:
-        assert leftovers.find(tmp_path / "runs", tmp_path / "runs" / "one") == []
-    finally:
-        follower.send_signal(signal.SIGINT)
-        follower.wait()
-        follower.stdout.close()
-
-
 def test_leftovers_can_be_ended(tmp_path):
     follower = start_follower(tmp_path, 600)
     follower.stdout.readline()

@@ -81,6 +81,20 @@ def test_old_runs_go(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["20260104", "20260105", "latest"]
 
 
+def test_failed_looks_and_runs_at_work_cost_no_record(tmp_path):
+    for day in range(1, 10):
+        (tmp_path / f"2026010{day}").mkdir()
+    for name in ("20260101", "20260102", "20260103"):
+        (tmp_path / name / "record.json").write_text("{}")
+    with record.alive(tmp_path / "20260104"):
+        record.prune(tmp_path, keep=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("20260102", "20260103"),  # the newest with a record
+        "20260104",  # goes on
+        *("20260108", "20260109"),
+    ]
+
+
 def test_what_a_killed_run_left_is_removed_and_what_is_at_work_stays(tmp_path):
     dead, living = tmp_path / "20260101", tmp_path / "20260102"
     for folder in (dead, living):

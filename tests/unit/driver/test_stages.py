@@ -102,7 +102,8 @@ def test_what_failed_on_either_side_is_told(tmp_path, stage):
     def fail(playbook, *_arguments, **_options):
         if playbook == "configure-nifi.yml":
             raise DriverError("configure-nifi.yml ended with code 4", "look there")
-        return Outcome(failures=[Failure("i-web", "Run Airflow", "no space left")], changed=[("i-web", "Make folders")])
+        failures = [Failure("i-web", "Run Airflow", "no space left")]
+        return Outcome(failures=failures, changed=[("i-web", "Make folders")], code=2)
 
     run.ansible.run = fail
     with pytest.raises(
@@ -233,6 +234,7 @@ def test_drift_looks_at_pipelines_where_there_are_some(tmp_path, monkeypatch, ai
             return type("Outcome", (), {"planned": [], "summary": lambda self: "no changes"})()
 
     monkeypatch.setattr(drift.conduct, "begin", lambda run: None)
+    monkeypatch.setattr(drift.state, "pending", lambda run: [])
     monkeypatch.setattr(drift.state, "prepared", lambda run: (Terraform(), True))
     monkeypatch.setattr(drift.state, "var_files", lambda run: [])
     assert drift.run(run) == 0

@@ -90,7 +90,7 @@ def test_status_goes_on_when_airflow_does_not_answer(made, broken, monkeypatch):
     run.ansible.reports = {}
     if broken == "unreachable":
         failure = Failure("i-web", "Ask the api-server", "can't be reached")
-        run.ansible.outcomes["airflow-status.yml"] = Outcome(failures=[failure])
+        run.ansible.outcomes["airflow-status.yml"] = Outcome(failures=[failure], code=4)
     if broken == "raises":
         monkeypatch.setattr(run.ansible, "run", lambda *_, **__: (_ for _ in ()).throw(DriverError("no inventory")))
     status.run(run)

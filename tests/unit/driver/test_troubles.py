@@ -69,6 +69,6 @@ def test_a_wait_that_somebody_interrupts_ends_as_interrupted():
 def test_hosts_that_can_not_be_reached_come_with_what_the_rehearsal_says(tmp_path):
     run, _ = fake_run(tmp_path)
     run.connector = Broken(networks="10.20.0.0/16 is taken")
-    run.ansible.outcomes["wait-for-hosts.yml"] = Outcome(failures=[Failure("i-nifi", "Wait", "timed out")])
+    run.ansible.outcomes["wait-for-hosts.yml"] = Outcome(failures=[Failure("i-nifi", "Wait", "timed out")], code=2)
     with pytest.raises(DriverError, match=r"(?s)i-nifi: Wait: timed out.*networks: 10.20.0.0/16 is taken"):
         hosts.run(run, Stage())

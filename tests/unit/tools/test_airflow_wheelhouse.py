@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.distribution import airflow
+from tools import airflow_wheelhouse
 
 ROOT = Path(__file__).parents[3]
 
@@ -30,7 +30,7 @@ def downloads(monkeypatch):
             (folder / name).write_text(name)
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(airflow.subprocess, "run", run)
+    monkeypatch.setattr(airflow_wheelhouse.subprocess, "run", run)
     return calls
 
 
@@ -42,7 +42,7 @@ def lock(tmp_path: Path) -> Path:
 
 
 def test_it_is_made_once_and_named_after_the_lock(tmp_path, lock, downloads):
-    made = airflow.build(tmp_path / "cache", print, lock)
+    made = airflow_wheelhouse.build(tmp_path / "cache", print, lock)
     name = hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
     assert (made.path.name, made.key) == (f"wheels-{name}.tar", f"airflow/wheels-{name}.tar")
     with tarfile.open(made.path) as tar:
@@ -50,28 +50,28 @@ def test_it_is_made_once_and_named_after_the_lock(tmp_path, lock, downloads):
             ("a-1.whl", 0o644, 0),
             ("b-1.whl", 0o644, 0),
         ]
-    assert airflow.build(tmp_path / "cache", print, lock) == made
+    assert airflow_wheelhouse.build(tmp_path / "cache", print, lock) == made
     assert len(downloads) == 1
     assert {"--require-hashes", "--only-binary", "--no-deps"} <= set(downloads[0])
 
 
 def test_another_architecture_has_its_own_archive_under_the_same_key(tmp_path, lock, downloads):
-    made = airflow.build(tmp_path / "cache", print, lock)
+    made = airflow_wheelhouse.build(tmp_path / "cache", print, lock)
     downloads.clear()
-    other = airflow.build(tmp_path / "cache", print, lock, "aarch64")
+    other = airflow_wheelhouse.build(tmp_path / "cache", print, lock, "aarch64")
     assert (other.path != made.path, other.key) == (True, made.key)
     assert "manylinux_2_41_aarch64" in downloads[0]
 
 
 def test_a_failed_download_leaves_no_archive(tmp_path, lock, downloads):
     downloads.append([])
-    with pytest.raises(airflow.WheelhouseError, match=r"no such wheel"):
-        airflow.build(tmp_path / "cache", print, lock)
+    with pytest.raises(airflow_wheelhouse.WheelhouseError, match=r"no such wheel"):
+        airflow_wheelhouse.build(tmp_path / "cache", print, lock)
     assert not list((tmp_path / "cache").rglob("*.tar"))
 
 
 def test_wheels_of_older_libraries_come_last_and_newer_ones_than_the_hosts_do_not_come():
-    found = airflow.platforms("x86_64")
+    found = airflow_wheelhouse.platforms("x86_64")
     assert (found[0], found[-1]) == ("manylinux_2_41_x86_64", "manylinux1_x86_64")
     assert "manylinux_2_42_x86_64" not in found
 

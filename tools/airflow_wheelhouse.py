@@ -5,7 +5,7 @@ locks, for Debian 13's Python 3.13 on x86-64 (other: `--platform`), and lays the
 runs it where the artifacts bucket lacks the archive, on AWS as in a rehearsal, and verifies each wheel against the
 lock, so the archive itself needs no checksum.
 
-    python -m rehearsal.distribution.airflow    # prints PATH KEY, the archive and its key in the artifacts bucket
+    python -m tools.airflow_wheelhouse    # prints PATH KEY, the archive and its key in the artifacts bucket
 """
 
 from __future__ import annotations
@@ -22,9 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rehearsal.errors import RehearsalError
-
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[1]
 LOCK = CHECKOUT / "requirements" / "airflow.txt"
 PYTHON = "3.13"
 MACHINE = "x86_64"
@@ -32,7 +30,7 @@ GLIBC = range(41, 16, -1)
 """Minor versions of the GNU C library 2.x whose wheels run on Debian 13 (2.41), see PEP 600."""
 
 
-class WheelhouseError(RehearsalError):
+class WheelhouseError(RuntimeError):
     """The archive cannot be made; the text names what is wrong and the fix."""
 
 
