@@ -203,7 +203,7 @@ def test_a_playbook_that_breaks_is_an_error_of_its_own(tmp_path, stage):
     run, _ = fake_run(tmp_path)
     verified(run, verify={"checks": [PASSED]})
     run.ansible.outcomes["verify-pipelines.yml"] = Outcome(
-        failures=[Failure("localhost", "Write the flights", "no module")]
+        failures=[Failure("localhost", "Write the flights", "no module")], code=2
     )
     with pytest.raises(DriverError, match="localhost: Write the flights: no module"):
         verification.run(run, stage)
