@@ -73,7 +73,9 @@ def open_account(env: str, values: Mapping[str, Any], progress: Progress) -> dic
         with ThreadPoolExecutor() as pool:
             wheels = pool.submit(airflow_wheelhouse.build, CACHE, progress)
             archive = nifi.build(CACHE, progress)
-        if error := wheels.exception():
+        try:
+            wheels.result()
+        except airflow_wheelhouse.WheelhouseError as error:
             raise RehearsalError(str(error)) from error
         _wait_for_account()
         opened = replace(

@@ -28,8 +28,9 @@ def run(run: Run) -> int:
                     "apply once without a plan file",
                 )
             if account:
+                names = ", ".join(address for address, _ in account)
                 raise Refused(
-                    f"the account's state bucket and key are to be changed as well ({_names(account)}): "
+                    f"the account's state bucket and key are to be changed as well ({names}): "
                     "a plan file can't have both",
                     f"apply that first: {run.options.command} --only infrastructure",
                 )
@@ -47,7 +48,3 @@ def run(run: Run) -> int:
     kinds = Counter(action for _, action in outcome.planned)
     run.progress.line(f"{run.env}: {outcome.summary()}", "bold")
     return CHANGES if outcome.code == 2 or kinds["move"] or account else DONE
-
-
-def _names(changes: list[tuple[str, str]]) -> str:
-    return ", ".join(address for address, _ in changes)

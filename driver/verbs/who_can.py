@@ -17,7 +17,7 @@ def run(run: Run) -> int:
         try:
             found["certificate"] = _certificate(run, found["user"])
         except DriverError as error:  # the explanation itself needs no account
-            found["unknown"] = error.message
+            found["certificate"], found["unknown"] = None, error.message
     if run.options.json:
         print(json.dumps(found, indent=2))
         return DONE
