@@ -60,27 +60,35 @@ def settle_leftovers(project: Project, env: str, processes: Processes, progress:
     """Deal with programs of a run that was killed: Terraform goes on to its end, everything else is ended and done
     again. Those of runs that go on (`status` and the like, beside this one) are nobody's business.
 
+    Terraform first: its plugins and provisioners carry the run's mark too, and are gone when it has ended.
+
     :raises DriverError: Terraform does not end
     """
-    for leftover in leftovers.find(project.runs(env)):
-        if record.at_work(leftover.run):
-            continue
-        if not leftover.terraform:
-            if not leftover.shared_connection:
-                leftovers.end(leftover)
-            continue
-        progress.note(
-            f"the run {leftover.run.name} was killed; its terraform (process {leftover.pid}) still works: waiting"
-        )
-        deadline = time.monotonic() + PATIENCE
-        while leftover.alive:
-            processes.check_interrupted()
-            if time.monotonic() > deadline:
-                raise DriverError(
-                    f"terraform (process {leftover.pid}) does not end",
-                    f"look at it; kill -INT {leftover.pid} ends it in order",
-                )
-            time.sleep(process.POLL)
+    for leftover in _of_killed_runs(project, env):
+        if leftover.terraform:
+            progress.note(
+                f"the run {leftover.run.name} was killed; its terraform (process {leftover.pid}) still works: waiting"
+            )
+            _await_end(leftover, processes)
+    for leftover in _of_killed_runs(project, env):
+        if not leftover.shared_connection:
+            leftovers.end(leftover)
+
+
+def _of_killed_runs(project: Project, env: str) -> list[leftovers.Leftover]:
+    return [found for found in leftovers.find(project.runs(env)) if not record.at_work(found.run)]
+
+
+def _await_end(terraform: leftovers.Leftover, processes: Processes) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while terraform.alive:
+        processes.check_interrupted()
+        if time.monotonic() > deadline:
+            raise DriverError(
+                f"terraform (process {terraform.pid}) does not end",
+                f"look at it; kill -INT {terraform.pid} ends it in order",
+            )
+        time.sleep(process.POLL)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from driver import leftovers, lock, record
 from driver.errors import Refused
 from driver.process import MARK, Processes
 from driver.project import Project
+from tests.support.rehearsal import wait_for
 from tests.unit.driver.fakes import view
 
 KEY = "dev/terraform.tfstate"
@@ -99,6 +100,23 @@ def test_programs_of_a_killed_run_are_ended_and_those_of_one_that_goes_on_are_no
         assert started.poll() is None
     lock.settle_leftovers(project, "dev", Processes({}), view()[0])
     assert started.wait(10) == -signal.SIGTERM
+
+
+def test_what_a_working_terraform_has_started_is_left_to_it(project, monkeypatch):
+    """A provisioner's or plugin's process can have the lower number: numbers wrap around."""
+    folder = project.runs("dev") / "20260101"
+    folder.mkdir(parents=True)
+    everything = leftovers.find
+    monkeypatch.setattr(leftovers, "find", lambda runs: sorted(everything(runs), key=lambda found: found.terraform))
+    provisioner = ["terraform", "-c", "sleep 2; echo $?"]
+    terraform = subprocess.Popen(
+        provisioner, executable="/bin/bash", env={**os.environ, MARK: str(folder)}, stdout=subprocess.PIPE, text=True
+    )
+    wait_for(lambda: len(everything(project.runs("dev"))) == 2, 10, "the provisioner's program")
+    progress, text = view()
+    lock.settle_leftovers(project, "dev", Processes({}), progress)
+    assert "still works: waiting" in text.getvalue()
+    assert terraform.communicate()[0] == "0\n"
 
 
 def test_a_free_state(project):
