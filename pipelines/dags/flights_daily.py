@@ -1,8 +1,8 @@
 """Flights of a day: NiFi lands them in bronze, Spark makes silver and gold of them.
 
 Started by hand or as a backfill, a run may be for a range of days (`first_day`, `last_day`); without them it is for the
-day of its logical date. Every task may be tried again, and a day may be run again: what is done already stays as it is.
-Jobs that write a table compute its statistics too.
+day of its logical date, and takes along what came late for the day before. Every task may be tried again, and a day may
+be run again: what is done already stays as it is. Jobs that write a table compute its statistics too.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import boto3
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, get_current_context, task
 from dataplatform_operators import alerts, days, settings
 from dataplatform_operators.bronze import BronzeSensor
@@ -18,6 +19,7 @@ from dataplatform_operators.spark import spark_job
 
 PLATFORM = settings.load()
 DATA_SET = "flights"
+LANDING = f"landing/{DATA_SET}/"
 DAY = {"type": ["null", "string"], "format": "date"}
 
 with DAG(
@@ -47,11 +49,15 @@ with DAG(
 
     @task(multiple_outputs=True)
     def choose_days() -> dict[str, Any]:
-        """The days of this run, in one place for all tasks."""
+        """The days of this run, and what must be in bronze for them, in one place for all tasks."""
         context = get_current_context()
         first, last = days.chosen(context["params"], context["dag_run"].logical_date)
-        keys = days.bronze_keys(DATA_SET, first, last)
-        return {"first": first.isoformat(), "last": last.isoformat(), "keys": keys}
+        landed = days.landing(boto3.client("s3", region_name=PLATFORM.region), PLATFORM.landing_bucket, LANDING)
+        return {
+            "first": days.read_from(context["params"], first).isoformat(),
+            "last": last.isoformat(),
+            "keys": days.bronze_keys(landed, DATA_SET, first, last),
+        }
 
     chosen = choose_days()
     ingest_dates = ["--first-day", chosen["first"], "--last-day", chosen["last"]]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import fnmatch
+import glob
 import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 MOST_DAYS = 400
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class DaysError(ValueError):
@@ -36,14 +38,46 @@ def chosen(params: Mapping[str, Any], logical_date: dt.datetime | None) -> tuple
     return begin, end
 
 
-def bronze_keys(prefix: str, first: dt.date, last: dt.date) -> list[str]:
-    """A pattern for each day that matches what the flow flights-batch lands for it."""
+def read_from(params: Mapping[str, Any], first: dt.date) -> dt.date:
+    """The first ingest date that the jobs read: a run for the day of its logical date takes the day before along.
+
+    What is pushed just before midnight may reach bronze when that day's run is over. Reading a day again writes only
+    what is new.
+    """
+    return first if params.get("first_day") else first - dt.timedelta(days=1)
+
+
+def bronze_keys(landed: Mapping[str, Sequence[str]], prefix: str, first: dt.date, last: dt.date) -> list[str]:
+    """What the flow flights-batch will have put below ``prefix``, day by day, when it has taken what is there for it.
+
+    :param landed: names in bronze by day, of `landing`
+    :return: the keys of these, and for a day without any a pattern for whatever comes or has come
+    """
     days = ((first + dt.timedelta(days=number)).isoformat() for number in range((last - first).days + 1))
-    return [f"{prefix}/ingest_date={day}/batch-*" for day in days]
+    return [f"{prefix}/ingest_date={day}/{name}" for day in days for name in landed.get(day, ["batch-*"])]
+
+
+def landing(s3: Any, bucket: str, prefix: str) -> dict[str, list[str]]:
+    """The files of a landing folder by day (`2013-01-01`): the names that they get in bronze, escaped as patterns.
+
+    As the processor FetchLanding names them (pipelines/processors/lake/lake_objects.py): a corrected file, which has
+    another ETag, is another object of bronze.
+    """
+    found: dict[str, list[str]] = {}
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for entry in page.get("Contents", []):
+            name = entry["Key"].rsplit("/", 1)[-1]
+            if not name or not entry["Size"]:
+                continue
+            named, etag = DAY.search(name), entry["ETag"].strip('"')
+            day = named[0] if named else entry["LastModified"].strftime("%Y-%m-%d")
+            stem, dot, suffix = name.partition(".")
+            found.setdefault(day, []).append(glob.escape(f"batch-{stem}-{etag[:12]}{dot}{suffix}"))
+    return found
 
 
 def missing(s3: Any, bucket: str, keys: Sequence[str]) -> list[str]:
-    """Those of the patterns (`flights/ingest_date=2013-01-01/batch-*`) that no object matches, in their order."""
+    """Those of the keys and patterns (`flights/ingest_date=2013-01-01/batch-*`) that no object matches, in order."""
     if not keys:
         return []
     # up to where the patterns differ, or the first of them has a wildcard

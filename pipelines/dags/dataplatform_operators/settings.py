@@ -27,6 +27,7 @@ class Settings:
     nifi_url: str
     nifi_trigger_role_arn: str
     nifi_certificate_prefix: str
+    landing_bucket: str
     bronze_bucket: str
     application_id: str
     execution_role_arn: str

@@ -47,7 +47,7 @@ data "aws_iam_policy_document" "state" {
   statement {
     sid       = "State"
     actions   = ["s3:GetObject"]
-    resources = ["${local.state_bucket}/${var.env}/*"]
+    resources = ["${local.state_bucket}/${var.env}/*", "${local.state_bucket}/bootstrap/*"]
   }
 
   statement {
@@ -90,6 +90,12 @@ data "aws_iam_policy_document" "plan" {
   }
 
   statement {
+    sid       = "ReadEncryptedObjects"
+    actions   = ["kms:Decrypt"]
+    resources = [var.data_key_arn]
+  }
+
+  statement {
     sid       = "ReadParameters"
     actions   = ["ssm:GetParameter", "ssm:GetParameters"]
     resources = ["${local.parameters}/*", "arn:${local.partition}:ssm:${var.region}::parameter/aws/service/*"]
@@ -103,10 +109,17 @@ data "aws_iam_policy_document" "apply" {
   #checkov:skip=CKV_AWS_356:Limited to the environment's names, the region and calls without resources
   source_policy_documents = [data.aws_iam_policy_document.plan.json]
 
+  # Below plans/ it marks each approved plan as used.
   statement {
     sid       = "WriteState"
     actions   = ["s3:PutObject"]
-    resources = ["${local.state_bucket}/${var.env}/terraform.tfstate"]
+    resources = [for key in ["terraform.tfstate", "plans/*"] : "${local.state_bucket}/${var.env}/${key}"]
+  }
+
+  statement {
+    sid       = "WriteEncryptedObjects"
+    actions   = ["kms:GenerateDataKey"]
+    resources = [var.data_key_arn]
   }
 
   statement {

@@ -1,15 +1,17 @@
-# Two roles, because a plan runs code of a change that nobody has approved yet: it may look, and never touch.
+# Two roles, because a plan runs code of a change that nobody has approved yet: it may look, and never touch. The operator (operator.tf) is
+# trusted in the same way.
 locals {
   # GitHub puts the environment of a job into the token's subject; which branches may use an environment is decided there.
   # https://docs.github.com/en/actions/reference/security/oidc
   github = var.github_repository == null ? {} : {
-    plan  = "repo:${var.github_repository}:environment:${var.env}-plan"
-    apply = "repo:${var.github_repository}:environment:${var.env}"
+    plan    = "repo:${var.github_repository}:environment:${var.env}-plan"
+    apply   = "repo:${var.github_repository}:environment:${var.env}"
+    operate = "repo:${var.github_repository}:environment:${var.env}-operate"
   }
 }
 
 data "aws_iam_policy_document" "deployer_trust" {
-  for_each = toset(["plan", "apply"])
+  for_each = toset(["plan", "apply", "operate"])
 
   source_policy_documents = [data.aws_iam_policy_document.account_trust.json]
 

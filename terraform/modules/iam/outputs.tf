@@ -19,7 +19,7 @@ output "lake_policy" {
 }
 
 output "roles" {
-  description = "Role ARNs: nifi_instance, nifi_lake, airflow_instance, nifi_trigger, spark_execution, issuer, pickup, plan, apply."
+  description = "Role ARNs: nifi_instance, nifi_lake, airflow_instance, nifi_trigger, spark_execution, issuer, pickup, plan, apply, operator."
   value = {
     nifi_instance    = aws_iam_role.nifi.arn
     nifi_lake        = aws_iam_role.nifi_lake.arn
@@ -30,5 +30,6 @@ output "roles" {
     pickup           = aws_iam_role.pickup.arn
     plan             = aws_iam_role.deployer["plan"].arn
     apply            = aws_iam_role.deployer["apply"].arn
+    operator         = aws_iam_role.operator.arn
   }
 }

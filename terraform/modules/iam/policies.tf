@@ -40,7 +40,7 @@ data "aws_iam_policy_document" "nifi" {
   # part of aws:userid (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-infotouse).
   statement {
     sid       = "OwnKeystore"
-    actions   = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]
+    actions   = [for action in ["DescribeSecret", "GetSecretValue", "PutSecretValue", "TagResource"] : "secretsmanager:${action}"]
     resources = ["${local.secrets}/nifi/*"]
 
     condition {
@@ -50,9 +50,24 @@ data "aws_iam_policy_document" "nifi" {
     }
   }
 
+  # Secrets Manager takes the tags of a request to create a secret for the secret's own
+  # (https://docs.aws.amazon.com/IAM/latest/UserGuide/tutorial_attribute-based-access-control.html): no condition asks that it has none.
   statement {
     sid       = "MakeOwnKeystore"
-    actions   = ["secretsmanager:CreateSecret", "secretsmanager:TagResource"]
+    actions   = ["secretsmanager:CreateSecret"]
+    resources = ["${local.secrets}/nifi/*"]
+
+    condition {
+      test     = "StringLike"
+      variable = "aws:userid"
+      values   = ["*:&{aws:RequestTag/InstanceId}"]
+    }
+  }
+
+  # Nobody takes over a secret that has an owner by tagging it anew.
+  statement {
+    sid       = "TagOwnKeystore"
+    actions   = ["secretsmanager:TagResource"]
     resources = ["${local.secrets}/nifi/*"]
 
     condition {
@@ -61,12 +76,19 @@ data "aws_iam_policy_document" "nifi" {
       values   = ["*:&{aws:RequestTag/InstanceId}"]
     }
 
-    # Nobody takes over a secret that has an owner by tagging it anew.
     condition {
       test     = "Null"
       variable = "aws:ResourceTag/InstanceId"
       values   = ["true"]
     }
+  }
+
+  # For the dimension with the group's name: the agent reads its instance's tags, and sends nothing without. DescribeTags knows no resources.
+  statement {
+    #checkov:skip=CKV_AWS_356:A read-only call that knows no resources
+    sid       = "OwnTags"
+    actions   = ["ec2:DescribeTags"]
+    resources = ["*"]
   }
 
   statement {

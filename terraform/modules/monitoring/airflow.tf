@@ -19,11 +19,12 @@ locals {
       periods     = 5
       missing     = "breaching"
     }
-    airflow-failed-tasks = {
-      description = "Tasks failed for good: their retries are used up"
+    # How long failed runs took; how many there were is the number of samples. Failed tasks are no alarm: they are tried again.
+    airflow-failed-runs = {
+      description = "A run of a DAG failed: a task has used up its retries"
       namespace   = local.namespace
-      metric      = "airflow_ti_failures"
-      statistic   = "Sum"
+      metric      = "airflow_dagrun_duration_failed"
+      statistic   = "SampleCount"
       dimensions  = {}
       comparison  = "GreaterThanThreshold"
       threshold   = 0

@@ -19,9 +19,8 @@ locals {
     { title = "Processors of the hosts (%)", stat = "Average", metrics = [
       for name in local.groups : ["AWS/EC2", "CPUUtilization", "AutoScalingGroupName", name]
     ] },
-    { title = "Airflow: heartbeats, failed tasks", stat = "Sum", metrics = [
-      for name in ["airflow_scheduler_heartbeat", "airflow_ti_failures"] : [local.namespace, name]
-    ] },
+    { title = "Airflow: heartbeats", stat = "Sum", metrics = [[local.namespace, "airflow_scheduler_heartbeat"]] },
+    { title = "Airflow: failed runs", stat = "SampleCount", metrics = [[local.namespace, "airflow_dagrun_duration_failed"]] },
     { title = "Missed deadlines", stat = "Sum", metrics = [["AWS/SNS", "NumberOfMessagesPublished", "TopicName", var.airflow.deadline_topic_name]] },
     { title = "Database: processors (%), connections", stat = "Average", metrics = [
       for name in ["CPUUtilization", "DatabaseConnections"] : ["AWS/RDS", name, "DBInstanceIdentifier", var.database.instance_id]

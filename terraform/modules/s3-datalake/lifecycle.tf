@@ -47,6 +47,24 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
+  # Flows land what is in the landing folder and not in bronze: it must be gone when bronze has forgotten it.
+  dynamic "rule" {
+    for_each = each.key == "artifacts" ? [local.expire_days.bronze] : []
+
+    content {
+      id     = "expire-landing"
+      status = "Enabled"
+
+      filter {
+        prefix = "landing/"
+      }
+
+      expiration {
+        days = rule.value
+      }
+    }
+  }
+
   dynamic "rule" {
     for_each = contains(keys(local.archive_days), each.key) ? [local.archive_days[each.key]] : []
 

@@ -225,6 +225,30 @@ def test_the_secret_restores_the_keystore(host):
     assert stored.cert.certificate == node_certificate(host)
 
 
+def denying_puts(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As AWS's policies do, which the emulated account does not ask, while no secret has the host's tag."""
+    real = host.module._aws.call
+
+    def call(client: Any, operation: str, **parameters: Any) -> Any:
+        if operation == "put_secret_value":
+            raise host.module._aws.AwsError("secretsmanager put_secret_value: denied", "AccessDeniedException")
+        return real(client, operation, **parameters)
+
+    monkeypatch.setattr(host.module._aws, "call", call)
+
+
+def test_a_host_that_may_touch_its_own_secret_only_makes_it(host, monkeypatch):
+    denying_puts(host, monkeypatch)
+    assert host.run()["published"] == ["keystore", "truststore"]
+    assert boto3.client("secretsmanager").get_secret_value(SecretId=host.configuration["secret"]["name"])
+
+
+def test_another_hosts_secret_is_denied_and_not_said_to_exist(host, monkeypatch):
+    boto3.client("secretsmanager").create_secret(Name=host.configuration["secret"]["name"], SecretString="theirs")
+    denying_puts(host, monkeypatch)
+    assert "put_secret_value: denied" in host.run()["failed"]
+
+
 def test_a_publication_that_broke_is_made_up_for(host, monkeypatch):
     def broken(configuration: Any) -> None:
         raise host.module._aws.AwsError("secretsmanager put_secret_value: away")

@@ -33,6 +33,7 @@ SETTINGS: dict[str, Any] = {
     "nifi_url": "https://nifi.example.com",
     "nifi_trigger_role_arn": "arn:aws:iam::111122223333:role/dev-nifi-trigger",
     "nifi_certificate_prefix": "dataplatform/dev/users/airflow",
+    "landing_bucket": "artifacts",
     "bronze_bucket": "dl-dev-bronze",
     "application_id": "00f1",
     "execution_role_arn": "arn:aws:iam::111122223333:role/dev-spark",
@@ -163,11 +164,9 @@ def test_the_days_of_a_run(shared: Any) -> None:
     assert days.chosen({}, logical) == (dt.date(2013, 5, 4), dt.date(2013, 5, 4))
     assert days.chosen({"first_day": "2013-01-30", "last_day": None}, logical)[1] == dt.date(2013, 1, 30)
     first, last = days.chosen({"first_day": "2013-01-30", "last_day": "2013-02-01"}, None)
-    assert days.bronze_keys("flights", first, last) == [
-        "flights/ingest_date=2013-01-30/batch-*",
-        "flights/ingest_date=2013-01-31/batch-*",
-        "flights/ingest_date=2013-02-01/batch-*",
-    ]
+    assert (first, last) == (dt.date(2013, 1, 30), dt.date(2013, 2, 1))
+    assert days.read_from({"first_day": "2013-01-30"}, first) == first
+    assert days.read_from({"first_day": None}, first) == dt.date(2013, 1, 29)
     for params, logical_date, message in (
         ({}, None, "no logical date"),
         ({"last_day": "2013-01-01"}, logical, "without first_day"),
@@ -178,6 +177,45 @@ def test_the_days_of_a_run(shared: Any) -> None:
             days.chosen(params, logical_date)
 
 
+class Folder:
+    """A bucket's listing: key, ETag and time of each object."""
+
+    def __init__(self, *objects: tuple[str, str, dt.datetime]) -> None:
+        self.objects = objects
+
+    def get_paginator(self, _call: str) -> Folder:
+        return self
+
+    def paginate(self, **given: str) -> list[dict[str, Any]]:
+        found = [one for one in self.objects if one[0].startswith(given["Prefix"])]
+        return [{"Contents": [{"Key": k, "ETag": f'"{e}"', "LastModified": t, "Size": len(e)} for k, e, t in found]}]
+
+
+def test_a_run_waits_for_what_the_flow_makes_of_the_landing_folder(shared: Any, monkeypatch: Any) -> None:
+    """Each file by its own key, so that an older delivery of the day is not taken for a corrected one."""
+    days, then = shared("days"), dt.datetime(2013, 1, 2, 6, tzinfo=dt.UTC)
+    folder = Folder(
+        ("landing/flights/2013-01-01.csv", "0123456789abcdef", then),
+        ("landing/flights/2013-01-01-late[1].csv.gz", "fedcba9876543210-2", then),
+        ("landing/flights/without-a-day.csv", "0011223344556677", then),
+        ("landing/flights/2013-01-03.csv", "", then),
+        ("landing/weather/2013-01-01.csv", "8899aabbccddeeff", then),
+    )
+    landed = days.landing(folder, "artifacts", "landing/flights/")
+    keys = days.bronze_keys(landed, "flights", dt.date(2013, 1, 1), dt.date(2013, 1, 3))
+    monkeypatch.syspath_prepend(str(ROOT / "pipelines" / "processors" / "lake"))
+    flow = importlib.import_module("lake_objects")
+    made = [one.bronze_key("flights") for one in flow.landed(folder, "artifacts", "landing/flights/")]
+    assert len(made) == 3
+    assert [key for key in keys if key.endswith("batch-*")] == ["flights/ingest_date=2013-01-03/batch-*"]
+    assert sorted(made) == sorted(key.replace("[[]", "[") for key in keys[:3])
+
+    older = "flights/ingest_date=2013-01-01/batch-2013-01-01-aaaaaaaaaaaa.csv"
+    bronze = Folder(*((key, "0", then) for key in [older, *made[1:]]))
+    corrected = "flights/ingest_date=2013-01-01/batch-2013-01-01-0123456789ab.csv"
+    assert days.missing(bronze, "bronze", keys) == [corrected, keys[3]]
+
+
 @pytest.mark.parametrize(
     ("there", "left"),
     [([], [1, 2, 3]), ([2], [1, 3]), ([1, 2, 3], [])],
@@ -185,7 +223,7 @@ def test_the_days_of_a_run(shared: Any) -> None:
 )
 def test_what_bronze_lacks_is_found_by_one_listing(shared: Any, there: list[int], left: list[int]) -> None:
     days, asked = shared("days"), list[dict[str, str]]()
-    keys = days.bronze_keys("flights", dt.date(2013, 1, 1), dt.date(2013, 1, 3))
+    keys = days.bronze_keys({}, "flights", dt.date(2013, 1, 1), dt.date(2013, 1, 3))
     objects = [f"flights/ingest_date=2013-01-0{day}/batch-{part}.csv" for day in there for part in "ab"]
     streamed = "flights/ingest_date=2013-01-03/stream-1.jsonl"
 

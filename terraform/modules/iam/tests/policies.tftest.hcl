@@ -45,7 +45,7 @@ run "no_policy_allows_everything" {
         data.aws_iam_policy_document.nifi, data.aws_iam_policy_document.nifi_trigger, data.aws_iam_policy_document.issuer,
         data.aws_iam_policy_document.pickup, data.aws_iam_policy_document.plan, data.aws_iam_policy_document.apply,
         data.aws_iam_policy_document.airflow, data.aws_iam_policy_document.spark,
-        data.aws_iam_policy_document.nifi_lake,
+        data.aws_iam_policy_document.nifi_lake, data.aws_iam_policy_document.operator,
         ] : [
         for s in jsondecode(document.json).Statement : [
           for action in flatten([s.Action]) : !endswith(action, ":*") && action != "*"
@@ -60,16 +60,18 @@ run "no_policy_allows_everything" {
       for document in [
         data.aws_iam_policy_document.nifi, data.aws_iam_policy_document.issuer, data.aws_iam_policy_document.pickup,
         data.aws_iam_policy_document.nifi_trigger, data.aws_iam_policy_document.airflow, data.aws_iam_policy_document.spark,
-        data.aws_iam_policy_document.nifi_lake,
+        data.aws_iam_policy_document.nifi_lake, data.aws_iam_policy_document.operator,
         ] : [
-        for s in jsondecode(document.json).Statement : contains(["Inventory", "Metrics", "ReadTrustStore"], s.Sid) if contains(flatten([s.Resource]), "*")
+        for s in jsondecode(document.json).Statement : contains(["Inventory", "Metrics", "OwnTags", "ReadTrustStore"], s.Sid) if contains(flatten([s.Resource]), "*")
       ]
     ]))
-    error_message = "resources are named, but for the three calls that know none"
+    error_message = "resources are named, but for the calls that know none"
   }
 
   assert {
-    condition     = length(replace(data.aws_iam_policy_document.apply.json, "/\\s/", "")) < 10240
+    condition = alltrue([
+      for document in [data.aws_iam_policy_document.apply, data.aws_iam_policy_document.operator] : length(replace(document.json, "/\\s/", "")) < 10240
+    ])
     error_message = "IAM keeps at most 10,240 characters of a role's own policies"
   }
 }
@@ -95,12 +97,106 @@ run "the_issuer_reads_no_secret_and_the_planner_changes_nothing" {
   }
 }
 
+run "deployers_reach_what_the_runner_reads_and_writes" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for document in [data.aws_iam_policy_document.plan, data.aws_iam_policy_document.apply] : contains(
+        flatten([for s in jsondecode(document.json).Statement : s.Resource if s.Sid == "State"]),
+        "arn:aws:s3:::dataplatform-tfstate-111122223333-eu-central-1/bootstrap/*"
+      )
+    ])
+    error_message = "what the bootstrap applied tells whether the account keeps states"
+  }
+
+  assert {
+    condition = toset(flatten([
+      for s in jsondecode(data.aws_iam_policy_document.apply.json).Statement : s.Resource if s.Sid == "WriteState"
+      ])) == toset([
+      "arn:aws:s3:::dataplatform-tfstate-111122223333-eu-central-1/dev/terraform.tfstate",
+      "arn:aws:s3:::dataplatform-tfstate-111122223333-eu-central-1/dev/plans/*",
+    ])
+    error_message = "its own environment's state, and the marks of plans that were applied"
+  }
+
+  assert {
+    condition = alltrue([
+      for document in [data.aws_iam_policy_document.apply, data.aws_iam_policy_document.operator] : alltrue([
+        for action in ["kms:Decrypt", "kms:GenerateDataKey"] : contains(flatten([
+          for s in jsondecode(document.json).Statement : s.Action if contains(flatten([s.Resource]), var.data_key_arn)
+        ]), action)
+      ])
+    ])
+    error_message = "artifacts and code lie under the data key"
+  }
+}
+
+run "the_operator_reaches_this_environments_hosts_and_reads_no_secret" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for s in jsondecode(data.aws_iam_policy_document.operator.json).Statement :
+      try(s.Condition.StringEquals["ssm:resourceTag/Environment"], null) == "dev" || endswith(s.Resource, ":document/SSM-SessionManagerRunShell")
+      if contains(flatten([s.Action]), "ssm:StartSession")
+    ])
+    error_message = "sessions are for the environment's own hosts"
+  }
+
+  assert {
+    condition     = !strcontains(data.aws_iam_policy_document.operator.json, "GetSecretValue")
+    error_message = "it is an issuer, which writes keystores and cannot read them"
+  }
+}
+
 run "hosts_touch_their_own_keystore_only" {
   command = plan
 
   assert {
     condition     = one([for s in jsondecode(data.aws_iam_policy_document.nifi.json).Statement : s if s.Sid == "OwnKeystore"]).Condition.StringLike["aws:userid"] == "*:$${aws:ResourceTag/InstanceId}"
     error_message = "the secret's tag must name the instance that asks"
+  }
+
+  assert {
+    condition = toset(keys(one([
+      for s in jsondecode(data.aws_iam_policy_document.nifi.json).Statement : s if contains(flatten([s.Action]), "secretsmanager:CreateSecret")
+    ]).Condition)) == toset(["StringLike"])
+    error_message = "a new secret carries the tags of the request: asking that it has none would deny it"
+  }
+
+  assert {
+    condition = alltrue([
+      for s in jsondecode(data.aws_iam_policy_document.nifi.json).Statement : can(s.Condition.StringLike["aws:userid"])
+      if strcontains(join(" ", flatten([s.Action])), "secretsmanager:")
+    ])
+    error_message = "whatever a host does with a secret, the tag names the host"
+  }
+}
+
+run "agents_and_modules_on_hosts_may_ask_what_they_need" {
+  command = plan
+
+  # amazon.aws.s3_object asks HeadBucket before it fetches, which s3:ListBucket without a prefix allows.
+  assert {
+    condition = alltrue([
+      for document in [data.aws_iam_policy_document.nifi, data.aws_iam_policy_document.airflow] : anytrue([
+        for s in jsondecode(document.json).Statement : flatten([s.Action]) == ["s3:ListBucket"]
+        && contains(flatten([s.Resource]), "arn:aws:s3:::dataplatform-dev-artifacts-test") && !can(s.Condition)
+      ])
+    ])
+    error_message = "hosts fetch archives and packages from artifacts"
+  }
+
+  # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/create-iam-roles-for-cloudwatch-agent.html
+  assert {
+    condition = alltrue([
+      for document in [data.aws_iam_policy_document.nifi, data.aws_iam_policy_document.airflow] : alltrue([
+        for action in ["cloudwatch:PutMetricData", "ec2:DescribeTags", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"] :
+        contains(flatten([for s in jsondecode(document.json).Statement : s.Action]), action)
+      ])
+    ])
+    error_message = "the CloudWatch agent sends metrics by group, and logs"
   }
 }
 

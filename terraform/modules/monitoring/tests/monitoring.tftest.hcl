@@ -35,7 +35,7 @@ run "every_alarm_is_heard_when_it_starts_and_ends" {
   assert {
     condition = toset(keys(aws_cloudwatch_metric_alarm.this)) == toset([
       "alb-errors", "certificate-expiry", "nifi-unhealthy-hosts", "ingest-unhealthy-hosts", "revocation-list",
-      "airflow-scheduler-heartbeat", "airflow-failed-tasks", "airflow-deadline-missed", "airflow-unhealthy-hosts",
+      "airflow-scheduler-heartbeat", "airflow-failed-runs", "airflow-deadline-missed", "airflow-unhealthy-hosts",
       "airflow-database-storage", "airflow-database-cpu", "airflow-database-connections",
     ])
     error_message = "the alarms of this module"

@@ -69,6 +69,13 @@ run "retention_by_layer" {
   }
 
   assert {
+    condition = [for rule in aws_s3_bucket_lifecycle_configuration.this["artifacts"].rule : [rule.filter[0].prefix, rule.expiration[0].days] if length(rule.expiration) > 0] == [
+      ["landing/", 30]
+    ]
+    error_message = "the landing folder forgets with bronze, and no other artifact is lost"
+  }
+
+  assert {
     condition     = length([for rule in aws_s3_bucket_lifecycle_configuration.this["gold"].rule : rule if rule.id == "expire"]) == 0
     error_message = "gold is never deleted, only moved"
   }

@@ -29,6 +29,8 @@ COMPONENTS = (
 NOT_COMPARED = frozenset(
     ("identifier", "instanceIdentifier", "groupIdentifier", "componentType", "scheduledState", "controllerServiceApis")
 )
+# Processors in Python. They carry versions of their own, while NiFi's other bundles have NiFi's.
+PYTHON_BUNDLE = "python-extensions"
 PARAMETER = re.compile(r"#\{\s*(?:'([^']+)'|([A-Za-z0-9 ._-]+?))\s*\}")
 
 
@@ -154,11 +156,19 @@ def _component(component: Definition, names: dict[str, str]) -> Definition:
     normal = {
         key: _clean(value, names)
         for key, value in component.items()
-        if key not in NOT_COMPARED and key not in ("propertyDescriptors", "source", "destination")
+        if key not in NOT_COMPARED and key not in ("propertyDescriptors", "source", "destination", "bundle")
     }
+    if component.get("bundle"):
+        normal["bundle"] = _bundle(component["bundle"])
     if component.get("scheduledState") == "DISABLED" and component.get("componentType") != "CONTROLLER_SERVICE":
         normal["scheduledState"] = "DISABLED"
     return {key: value for key, value in normal.items() if value not in (None, "", [], {})}
+
+
+def _bundle(bundle: Definition) -> Definition:
+    """Without the version of a bundle that comes with NiFi: whatever a file says, a NiFi takes the one that it has."""
+    own = bundle.get("group") == "org.apache.nifi" and bundle.get("artifact") != PYTHON_BUNDLE
+    return {key: value for key, value in bundle.items() if key != "version" or not own}
 
 
 def _clean(value: t.Any, names: dict[str, str]) -> t.Any:

@@ -93,6 +93,23 @@ def test_what_somebody_changed_is_seen(change) -> None:
     assert _nifi_flow.normalised(changed) != _nifi_flow.normalised(definition())
 
 
+@pytest.mark.parametrize(
+    ("artifact", "group", "same"),
+    [
+        ("nifi-update-attribute-nar", "org.apache.nifi", True),
+        ("python-extensions", "org.apache.nifi", False),
+        ("own-nar", "org.example", False),
+    ],
+)
+def test_an_upgraded_nifi_runs_the_same_flow_with_its_own_bundles(artifact: str, group: str, same: bool) -> None:
+    flows = [definition(), definition()]
+    for flow, version in zip(flows, ("2.3.0", "2.4.0"), strict=True):
+        flow["flowContents"]["processors"][0]["bundle"] = {"group": group, "artifact": artifact, "version": version}
+    assert (_nifi_flow.normalised(flows[0]) == _nifi_flow.normalised(flows[1])) is same
+    flows[1]["flowContents"]["processors"][0]["bundle"]["artifact"] = "another"
+    assert _nifi_flow.normalised(flows[0]) != _nifi_flow.normalised(flows[1])
+
+
 def test_a_difference_reads_by_names() -> None:
     text = _nifi_flow.text(_nifi_flow.normalised(definition()))
     assert '"Fetch -> Put: success"' in text

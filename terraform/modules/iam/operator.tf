@@ -1,0 +1,85 @@
+# Keeps users and access as requests and rules say, on hosts that are there: what a scheduler runs. It builds nothing.
+resource "aws_iam_role" "operator" {
+  name               = "${var.env}-operator"
+  description        = "Issues, renews and revokes user certificates, and brings the access rules to the hosts"
+  assume_role_policy = data.aws_iam_policy_document.deployer_trust["operate"].json
+}
+
+resource "aws_iam_role_policy" "operator" {
+  name   = "operate"
+  role   = aws_iam_role.operator.id
+  policy = data.aws_iam_policy_document.operator.json
+}
+
+data "aws_iam_policy_document" "operator" {
+  source_policy_documents = [data.aws_iam_policy_document.issuer.json]
+
+  # Whether Terraform is at work. Without ListBucket an object that is not there is a refusal.
+  statement {
+    sid       = "SeeStateLock"
+    actions   = ["s3:GetObject"]
+    resources = ["${local.state_bucket}/${var.env}/terraform.tfstate.tflock"]
+  }
+
+  statement {
+    sid       = "ReadStateLock"
+    actions   = ["kms:Decrypt"]
+    resources = [local.keys]
+
+    condition {
+      test     = "ForAnyValue:StringEquals"
+      variable = "kms:ResourceAliases"
+      values   = [local.state_key]
+    }
+  }
+
+  # Ansible's connection: a session, and an object below the instance's id for each file that a task sends or fetches.
+  # https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-restrict-access-examples.html
+  statement {
+    sid       = "ReachHosts"
+    actions   = ["ssm:StartSession"]
+    resources = ["arn:${local.partition}:ec2:${var.region}:${local.account_id}:instance/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "ssm:resourceTag/Environment"
+      values   = [var.env]
+    }
+  }
+
+  statement {
+    sid       = "SessionSettings"
+    actions   = ["ssm:StartSession"]
+    resources = ["arn:${local.partition}:ssm:${var.region}:${local.account_id}:document/SSM-SessionManagerRunShell"]
+  }
+
+  statement {
+    sid       = "EndOwnSessions"
+    actions   = ["ssm:ResumeSession", "ssm:TerminateSession"]
+    resources = ["arn:${local.partition}:ssm:${var.region}:${local.account_id}:session/*"]
+
+    condition {
+      test     = "StringLike"
+      variable = "ssm:resourceTag/aws:ssmmessages:session-id"
+      values   = ["&{aws:userid}"]
+    }
+  }
+
+  statement {
+    sid       = "PassFiles"
+    actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+    resources = ["${var.bucket_arns["artifacts"]}/i-*/*"]
+  }
+
+  statement {
+    sid       = "ListBuckets"
+    actions   = ["s3:GetBucketLocation", "s3:ListBucket"]
+    resources = [local.state_bucket, var.bucket_arns["artifacts"]]
+  }
+
+  statement {
+    sid       = "DataKey"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [var.data_key_arn]
+  }
+}
