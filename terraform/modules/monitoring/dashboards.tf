@@ -50,7 +50,7 @@ locals {
   alarm_widget = {
     type   = "alarm"
     x      = 0
-    y      = 3 * local.widget_height
+    y      = ceil(length(local.graphs) / 3) * local.widget_height
     width  = 3 * local.widget_width
     height = local.widget_height
     properties = {
