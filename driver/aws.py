@@ -32,6 +32,10 @@ def answering(what: str) -> Iterator[None]:
         raise DriverError(f"{what}: AWS does not answer: {error}", NETWORK_FIX) from None
 
 
+def _status(error: ClientError) -> int:
+    return int(error.response["ResponseMetadata"]["HTTPStatusCode"])
+
+
 class Account:
     """An account and region, reached with the target's credentials and endpoints."""
 
@@ -66,53 +70,45 @@ class Account:
 
     def bucket(self, name: str) -> str:
         """``ours`` (or open to us), ``taken`` (another account's) or ``free``."""
-        code = self._status(lambda: self.client("s3").head_bucket(Bucket=name))
-        return {200: "ours", 403: "taken", 301: "taken", 404: "free"}.get(code, "free")
+        with answering(f"s3://{name}"):
+            try:
+                self.client("s3").head_bucket(Bucket=name)
+            except ClientError as error:
+                return "taken" if _status(error) in (301, 403) else "free"
+        return "ours"
 
     def bucket_key(self, name: str) -> str | None:
         """The ARN of the KMS key that encrypts a bucket by default; None without such a bucket or key."""
-        try:
-            found = self.client("s3").get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
-        except ClientError:
-            return None
-        except BotoCoreError as error:
-            raise DriverError(f"AWS does not answer: {error}", NETWORK_FIX) from None
+        with answering(f"s3://{name}"):
+            try:
+                answer = self.client("s3").get_bucket_encryption(Bucket=name)
+            except ClientError:
+                return None
+        found = answer["ServerSideEncryptionConfiguration"]["Rules"]
         defaults = [rule.get("ApplyServerSideEncryptionByDefault", {}) for rule in found]
         return next((str(default["KMSMasterKeyID"]) for default in defaults if default.get("KMSMasterKeyID")), None)
 
-    def _status(self, call: Any) -> int:
-        try:
-            call()
-            return 200
-        except ClientError as error:
-            return int(error.response["ResponseMetadata"]["HTTPStatusCode"])
-        except BotoCoreError as error:
-            raise DriverError(f"AWS does not answer: {error}", NETWORK_FIX) from None
-
     def object(self, bucket: str, key: str) -> bytes | None:
         """An object's content; None when it, or its bucket, does not exist."""
-        try:
-            return bytes(self.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-                return None
-            raise DriverError(
-                f"s3://{bucket}/{key}: {error}", "the credentials need to read the state bucket"
-            ) from None
-        except BotoCoreError as error:
-            raise DriverError(f"AWS does not answer: {error}", NETWORK_FIX) from None
+        with answering(f"s3://{bucket}/{key}"):
+            try:
+                return bytes(self.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+            except ClientError as error:
+                if _status(error) == 404:
+                    return None
+                raise
 
     def put_object(self, bucket: str, key: str, body: bytes, once: bool = False) -> bool:
         """Write an object. With ``once``, only when there is none: False means there was one."""
-        try:
-            self.client("s3").put_object(Bucket=bucket, Key=key, Body=body, **({"IfNoneMatch": "*"} if once else {}))
-            return True
-        except ClientError as error:
-            if once and error.response["Error"]["Code"] in ("PreconditionFailed", "ConditionalRequestConflict"):
-                return False
-            raise DriverError(
-                f"s3://{bucket}/{key}: {error}", "the credentials need to write to the state bucket"
-            ) from None
+        condition = {"IfNoneMatch": "*"} if once else {}
+        with answering(f"s3://{bucket}/{key}"):
+            try:
+                self.client("s3").put_object(Bucket=bucket, Key=key, Body=body, **condition)
+            except ClientError as error:
+                if once and error.response["Error"]["Code"] in ("PreconditionFailed", "ConditionalRequestConflict"):
+                    return False
+                raise
+        return True
 
     def delete_object(self, bucket: str, key: str) -> None:
         with answering(f"s3://{bucket}/{key}"):
@@ -125,12 +121,11 @@ class Account:
         """
         client = self.client("ssm")
         name = f"/dataplatform/{env}/{document}"
-        try:
-            return dict(json.loads(client.get_parameter(Name=name)["Parameter"]["Value"]))
-        except client.exceptions.ParameterNotFound:
-            return None
-        except (BotoCoreError, ClientError) as error:
-            raise DriverError(f"{name}: {error}", CREDENTIALS_FIX) from None
+        with answering(name):
+            try:
+                return dict(json.loads(client.get_parameter(Name=name)["Parameter"]["Value"]))
+            except client.exceptions.ParameterNotFound:
+                return None
 
     def group(self, name: str) -> tuple[int, list[str]]:
         """The desired capacity of an Auto Scaling group, and the ids of its instances in service."""

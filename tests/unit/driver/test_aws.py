@@ -1,0 +1,63 @@
+"""What the driver asks AWS, and how it tells what AWS said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from botocore.exceptions import NoCredentialsError
+from botocore.stub import Stubber
+
+from driver.aws import Account
+from driver.errors import DriverError
+
+KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+
+@pytest.fixture
+def account() -> Account:
+    return Account(KEYS, "eu-central-1")
+
+
+@pytest.fixture
+def s3(account: Account) -> Iterator[Stubber]:
+    with Stubber(account.client("s3")) as stubber:
+        yield stubber
+
+
+def test_what_is_not_there_is_no_error(account: Account, s3: Stubber) -> None:
+    s3.add_client_error("get_object", "NoSuchKey", http_status_code=404)
+    assert account.object("states", "dev/terraform.tfstate") is None
+
+
+@pytest.mark.parametrize(("status", "whose"), [(403, "taken"), (301, "taken"), (404, "free")])
+def test_whose_a_bucket_is(account: Account, s3: Stubber, status: int, whose: str) -> None:
+    s3.add_client_error("head_bucket", str(status), http_status_code=status)
+    assert account.bucket("states") == whose
+
+
+def test_a_second_writer_of_the_one_object_is_told(account: Account, s3: Stubber) -> None:
+    s3.add_client_error("put_object", "PreconditionFailed", http_status_code=412)
+    assert account.put_object("states", "mark", b"", once=True) is False
+    s3.add_client_error("put_object", "PreconditionFailed", http_status_code=412)
+    with pytest.raises(DriverError, match=r"s3://states/mark: .*PreconditionFailed"):
+        account.put_object("states", "mark", b"")
+
+
+def test_a_refusal_names_what_was_asked_and_whose_rights_are_missing(account: Account, s3: Stubber) -> None:
+    s3.add_client_error("get_object", "AccessDenied", http_status_code=403)
+    with pytest.raises(DriverError, match=r"s3://states/key: .*AccessDenied") as error:
+        account.object("states", "key")
+    assert "see that they may do this" in error.value.fix
+
+
+@pytest.mark.parametrize("call", ["object", "put_object", "bucket", "bucket_key"])
+def test_without_credentials_the_fix_is_credentials(account: Account, monkeypatch, call: str) -> None:
+    def nobody(*_: object, **__: object) -> None:
+        raise NoCredentialsError
+
+    monkeypatch.setattr(account.client("s3"), "_make_api_call", nobody)
+    arguments = {"object": ("b", "k"), "put_object": ("b", "k", b"")}.get(call, ("b",))
+    with pytest.raises(DriverError, match=r"s3://b.*credentials") as error:
+        getattr(account, call)(*arguments)
+    assert "aws sso login" in error.value.fix
