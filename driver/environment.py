@@ -21,7 +21,7 @@ Text = Annotated[str, Field(min_length=1, max_length=64)]
 # Variables that playbooks read and no role declares.
 PLAYBOOK_VARIABLES = {
     "nifi_serial", "airflow_serial", "health_retries", "host_timeout_seconds", "expected_groups", "certificate_bucket",
-    "airflow_database_ca", "pipelines_dir", "flights_schedule", "deadline_minutes",
+    "airflow_database_ca", "pipelines_dir", "flights_schedule", "deadline_minutes", "spark_iceberg_jar",
     "verify_pipelines_data", "verify_pipelines_probe", "verify_pipelines_timeout",
 }  # fmt: skip
 

@@ -10,12 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from driver import lock, state, terraform
+from driver import lock, state, terraform, tfvars
 from driver.errors import DriverError, Refused
 from driver.run import Run, Stage
 
 TERRAFORM = (1, 11, 1)  # the first with write-only arguments, and with the S3 backend's own locking
 SESSIONS = "session-manager-plugin"
+AGENT = "amazon-ssm-agent"
 BUNDLE = "DATAPLATFORM_RDS_CA_BUNDLE"
 BUNDLE_URL = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
 
@@ -47,7 +48,11 @@ def reaches_hosts(run: Run) -> None:
 
     :raises Refused: names what is missing and how to get it
     """
-    if run.connector.kind != "aws" or run.options.only == ("infrastructure",):
+    if run.connector.kind != "aws":
+        return
+    if not run.options.only or "infrastructure" in run.options.only:
+        _boots_an_agent(run)
+    if run.options.only == ("infrastructure",):
         return
     environment = run.processes.environment
     if shutil.which(SESSIONS, path=environment.get("PATH")) is None:
@@ -66,6 +71,23 @@ def reaches_hosts(run: Run) -> None:
             f"mkdir -p {run.project.shown(default.parent)} && curl -o {run.project.shown(default)} {BUNDLE_URL}, "
             f"or name another file in {BUNDLE}",
         )
+
+
+def _boots_an_agent(run: Run) -> None:
+    """Hosts without the agent can't be reached, and can only be replaced.
+
+    :raises Refused: neither is it installed at the first boot, nor are the images somebody's own
+    """
+    own, values = run.environment.values_file, {}
+    for path in (own, *sorted(own.parent.glob("*.auto.tfvars"))):
+        values |= tfvars.load(path)[0] if path.is_file() else {}
+    if AGENT in (values.get("agents") or {}) or (values.get("nifi_ami_id") and values.get("airflow_ami_id")):
+        return
+    raise Refused(
+        f"{run.project.shown(own)}: agents has no {AGENT}, without which Ansible reaches no host of Debian's image",
+        f"download {AGENT}.deb from AWS and name file and sha256 there ({own.name}.example shows how), "
+        "or name images that carry it in nifi_ami_id and airflow_ami_id",
+    )
 
 
 def run(run: Run, stage: Stage) -> None:

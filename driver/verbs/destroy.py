@@ -19,7 +19,7 @@ from driver.terraform_events import Outcome
 
 PATIENCE = 300.0  # seconds until a Spark application has stopped
 LOOK = 2.0
-WORKING = ["SUBMITTED", "PENDING", "SCHEDULED", "RUNNING"]
+WORKING = ["SUBMITTED", "PENDING", "QUEUED", "SCHEDULED", "RUNNING"]
 ENDED = ("CREATED", "STOPPED", "TERMINATED")
 GUARDS = ("deletion_protection", "enable_deletion_protection")  # of a database and of a balancer
 
@@ -73,10 +73,10 @@ def _destroy(run: Run) -> None:
             if guarded:
                 outcome = _lift_protection(run, terraform, plan)
             run.progress.expect(sum(outcome.changes.values()))
-            with answering(f"secrets below dataplatform/{run.env}/"):
-                secrets = _remove_secrets(run)
             with answering(f"the Spark application of {run.env}"):
                 _stop_spark(run)
+            with answering(f"secrets below dataplatform/{run.env}/"):
+                secrets = _remove_secrets(run)
             with noting(run) as done:
                 terraform.apply(plan, done)
         finally:
@@ -125,11 +125,11 @@ def _stop_spark(run: Run) -> None:
         return
     client: Any = run.account.client("emr-serverless")
     try:
-        for page in client.get_paginator("list_job_runs").paginate(applicationId=identifier, states=WORKING):
-            for job in page["jobRuns"]:
-                client.cancel_job_run(applicationId=identifier, jobRunId=job["id"])
         deadline = time.monotonic() + PATIENCE
         while client.get_application(applicationId=identifier)["application"]["state"] not in ENDED:
+            for page in client.get_paginator("list_job_runs").paginate(applicationId=identifier, states=WORKING):
+                for job in page["jobRuns"]:
+                    client.cancel_job_run(applicationId=identifier, jobRunId=job["id"])
             if time.monotonic() > deadline:
                 raise DriverError(
                     f"the Spark application {identifier} did not stop within {PATIENCE:.0f} s",

@@ -60,7 +60,10 @@ class Landed:
         return self.key.rsplit("/", 1)[-1]
 
     def bronze_key(self, prefix: str) -> str:
-        """The same for the same content: a file that is seen twice lands once, a corrected one lands beside it."""
+        """The same for the same delivery: a file that is seen twice lands once, one that was put again lands beside it.
+
+        That is told by the ETag, which the same content may have anew where the bucket encrypts with a KMS key.
+        """
         stem, dot, suffix = self.name.partition(".")
         return f"{prefix}/ingest_date={self.day}/batch-{stem}-{self.etag[:12]}{dot}{suffix}"
 

@@ -108,7 +108,6 @@ variable "nifi" {
     max                = number
     desired            = number
     target_cpu_percent = optional(number)
-    refresh_on_change  = optional(bool)
   })
 }
 
@@ -122,13 +121,12 @@ variable "airflow" {
   description = "Airflow's component groups: name => components, instance type, numbers of hosts; see module airflow."
   type = object({
     groups = map(object({
-      components        = list(string)
-      instance_type     = string
-      root_volume_gib   = optional(number)
-      min               = number
-      max               = number
-      desired           = number
-      refresh_on_change = optional(bool)
+      components      = list(string)
+      instance_type   = string
+      root_volume_gib = optional(number)
+      min             = number
+      max             = number
+      desired         = number
     }))
   })
 }

@@ -86,22 +86,12 @@ resource "aws_autoscaling_group" "this" {
   # Ansible makes them healthy afterwards: nothing to wait for here.
   wait_for_capacity_timeout = "0"
   enabled_metrics           = ["GroupDesiredCapacity", "GroupInServiceInstances"]
+  # AWS would replace a host that works by one that nobody has configured yet, to have as many in each zone.
+  suspended_processes = ["AZRebalance"]
 
   launch_template {
     id      = aws_launch_template.this[each.key].id
     version = aws_launch_template.this[each.key].latest_version
-  }
-
-  dynamic "instance_refresh" {
-    for_each = each.value.refresh_on_change ? [1] : []
-
-    content {
-      strategy = "Rolling"
-
-      preferences {
-        min_healthy_percentage = 90
-      }
-    }
   }
 
   dynamic "tag" {

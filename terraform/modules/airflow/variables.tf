@@ -73,7 +73,6 @@ variable "groups" {
     min                 = number
     max                 = number
     desired             = number
-    refresh_on_change   = optional(bool, false)
     health_check_grace  = optional(number, 900)
     detailed_monitoring = optional(bool, true)
   }))

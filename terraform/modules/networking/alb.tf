@@ -1,7 +1,7 @@
 # One balancer, one HTTPS listener, mutual TLS on all of it. Services hang their host rules on this listener.
 resource "aws_security_group" "alb" {
   name        = "${var.env}-alb"
-  description = "The balancer: HTTP and HTTPS from allowed ranges, the services' ports to their hosts"
+  description = "The balancer: HTTP and HTTPS from allowed ranges, service ports to the hosts"
   vpc_id      = aws_vpc.this.id
 
   tags = { Name = "${var.env}-alb" }

@@ -22,6 +22,14 @@ data "aws_iam_policy_document" "flow" {
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
     resources = ["${aws_cloudwatch_log_group.flow.arn}:*"]
   }
+
+  # Describing log groups knows no resources.
+  # https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html
+  statement {
+    #checkov:skip=CKV_AWS_356:A read-only call that knows no resources
+    actions   = ["logs:DescribeLogGroups"]
+    resources = ["*"]
+  }
 }
 
 resource "aws_iam_role" "flow" {
@@ -43,4 +51,6 @@ resource "aws_flow_log" "this" {
   iam_role_arn    = aws_iam_role.flow.arn
 
   tags = { Name = "${var.env}-vpc" }
+
+  depends_on = [aws_iam_role_policy.flow]
 }

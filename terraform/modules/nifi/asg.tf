@@ -75,10 +75,11 @@ resource "aws_launch_template" "this" {
 }
 
 resource "aws_autoscaling_group" "this" {
-  name                      = "${var.env}-nifi"
-  min_size                  = var.sizing.min
-  max_size                  = var.sizing.max
-  desired_capacity          = var.sizing.desired
+  name     = "${var.env}-nifi"
+  min_size = var.sizing.min
+  max_size = var.sizing.max
+  # Where load decides how many there are, the last word is not the declaration's: a host that goes takes its data along.
+  desired_capacity          = var.sizing.target_cpu_percent == null ? var.sizing.desired : null
   vpc_zone_identifier       = var.subnet_ids
   target_group_arns         = [aws_lb_target_group.this.arn, aws_lb_target_group.ingest.arn]
   health_check_type         = "EC2"
@@ -86,22 +87,12 @@ resource "aws_autoscaling_group" "this" {
   # Ansible makes them healthy afterwards: nothing to wait for here.
   wait_for_capacity_timeout = "0"
   enabled_metrics           = ["GroupDesiredCapacity", "GroupInServiceInstances"]
+  # AWS would replace a host that works by one that nobody has configured yet, to have as many in each zone.
+  suspended_processes = ["AZRebalance"]
 
   launch_template {
     id      = aws_launch_template.this.id
     version = aws_launch_template.this.latest_version
-  }
-
-  dynamic "instance_refresh" {
-    for_each = var.sizing.refresh_on_change ? [1] : []
-
-    content {
-      strategy = "Rolling"
-
-      preferences {
-        min_healthy_percentage = 90
-      }
-    }
   }
 
   dynamic "tag" {

@@ -60,7 +60,7 @@ resource "aws_vpc_security_group_egress_rule" "dns" {
   for_each = toset(["tcp", "udp"])
 
   security_group_id = aws_security_group.this.id
-  description       = "Names, from the VPC's resolver"
+  description       = "Names, from the resolver of the VPC"
   cidr_ipv4         = var.vpc_cidr
   ip_protocol       = each.value
   from_port         = 53

@@ -60,7 +60,7 @@ variable "ami_id" {
 }
 
 variable "sizing" {
-  description = "Instance type, volumes (GiB) and numbers of hosts; target tracking and instance refresh stay off until the hosts form a cluster."
+  description = "Instance type, volumes (GiB) and numbers of hosts; target tracking stays off until the hosts form a cluster."
   type = object({
     instance_type       = string
     root_volume_gib     = optional(number, 20)
@@ -69,7 +69,6 @@ variable "sizing" {
     max                 = number
     desired             = number
     target_cpu_percent  = optional(number)
-    refresh_on_change   = optional(bool, false)
     health_check_grace  = optional(number, 900)
     detailed_monitoring = optional(bool, true)
   })

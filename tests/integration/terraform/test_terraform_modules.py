@@ -35,6 +35,25 @@ def test_variables_and_outputs_are_described(folder: Path) -> None:
             assert kind == "output" or re.search(r"^  type +=", body, re.MULTILINE), f"{path.name}: {name} has no type"
 
 
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
+SECURITY_GROUP = re.compile(
+    r'^resource "aws_(?:security_group|vpc_security_group_[a-z_]+)" "[^"]+" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL
+)
+ALLOWED_TEXT = re.compile(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{0,255}")
+
+
+def test_ec2_takes_the_descriptions_of_security_groups_and_their_rules() -> None:
+    """Neither the provider nor the emulated account looks at them; EC2 refuses an apostrophe."""
+    found = {
+        text: path
+        for path in TERRAFORM.rglob("*.tf")
+        for body in SECURITY_GROUP.findall(path.read_text())
+        for text in re.findall(r'^  description +=.*?"(.*)"', body, re.MULTILINE)
+    }
+    assert len(found) > 10
+    assert [f"{path.name}: {text}" for text, path in found.items() if not ALLOWED_TEXT.fullmatch(text)] == []
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_has_its_files(name: str) -> None:
     folder = TERRAFORM / "modules" / name

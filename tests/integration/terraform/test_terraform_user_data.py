@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
+import re
 import stat
 import subprocess
 from dataclasses import dataclass
@@ -21,8 +23,8 @@ TOOLS = {
     "mount": 'echo "mount $*" >>"$CALLS"; echo /mounted >"$STATE/mounts"',
     "mountpoint": 'grep -q . "$STATE/mounts"',
     "apt-get": 'echo "apt-get $*" >>"$CALLS"',
-    "dpkg": 'echo "dpkg $(basename "$2")" >>"$CALLS"',
     "aws": 'printf package >"${@: -1}"',
+    "sleep": "",
 }
 
 
@@ -105,7 +107,7 @@ def host(
 @pytest.mark.parametrize("agents", ["{}", AGENT.replace("SHA", "0" * 64)])
 def test_shellcheck_is_content(module: str, agents: str) -> None:
     script = render(agents, module)
-    assert ("dpkg --install" in script) == (agents != "{}")
+    assert ("sha256sum --check" in script) == (agents != "{}")
     subprocess.run(["shellcheck", "--shell=bash", "-"], input=script, text=True, check=True)
 
 
@@ -136,12 +138,24 @@ def test_a_disk_that_is_not_ours_stays_as_it_is(tmp_path: Path, model: str, kind
 
 def test_a_package_with_another_checksum_is_not_installed(tmp_path: Path) -> None:
     machine = host(tmp_path, disk=False, agents=AGENT.replace("SHA", "0" * 64))
-    assert [call for call in machine.boot(expected=1) if call.startswith("dpkg")] == []
+    assert [call for call in machine.boot(expected=1) if ".deb" in call] == []
+
+
+PACKAGE = AGENT.replace("SHA", hashlib.sha256(b"package").hexdigest())
 
 
 def test_a_package_with_its_checksum_is_installed(tmp_path: Path) -> None:
-    package = subprocess.run(["sha256sum"], input="package", capture_output=True, text=True, check=True).stdout.split()[
-        0
-    ]
-    machine = host(tmp_path, disk=False, agents=AGENT.replace("SHA", package))
-    assert machine.boot()[-1] == "dpkg amazon-ssm-agent.deb"
+    last = host(tmp_path, disk=False, agents=PACKAGE).boot()[-1]
+    assert re.fullmatch(r"apt-get .*DPkg::Lock::Timeout=300 .*install .*/amazon-ssm-agent\.deb", last)
+
+
+@pytest.mark.parametrize(("failures", "code"), [(3, 0), (99, 1)])
+def test_a_bucket_that_refuses_for_a_moment_is_asked_again(tmp_path: Path, failures: int, code: int) -> None:
+    """The role of a host that is only just made may not be known everywhere yet, and a first boot has one try."""
+    machine = host(tmp_path, disk=False, agents=PACKAGE)
+    (tmp_path / "bin" / "aws").write_text(
+        f'#!/bin/bash\necho x >>"$STATE/asked"\n[ "$(wc -l <"$STATE/asked")" -gt {failures} ] || exit 255\n'
+        + TOOLS["aws"]
+    )
+    assert any(".deb" in call for call in machine.boot(expected=code)) == (code == 0)
+    assert len((tmp_path / "state" / "asked").read_text().splitlines()) == min(failures + 1, 10)

@@ -100,7 +100,8 @@ def fake_run(folder: Path, airflow: bool = True, **options: Any) -> tuple[Run, i
         Record("dev", "apply", "aws", "run"), Heartbeat(own / "current.json", "apply", "run"),
     )  # fmt: skip
     run.target = Target(kind="aws", values_file=folder / "values", environment={})
-    run.declared = SimpleNamespace(account_id="111122223333", region="eu-central-1")  # type: ignore[assignment]
+    values = project.environment("dev") / "terraform.tfvars"
+    run.declared = SimpleNamespace(account_id="111122223333", region="eu-central-1", values_file=values)  # type: ignore[assignment]
     platform: dict[str, Any] = {"nifi": NIFI, "urls": URLS}
     run.__dict__["platform"] = {**platform, "airflow": AIRFLOW} if airflow else platform
     run.__dict__["ansible"] = FakeAnsible()

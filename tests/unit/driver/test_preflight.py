@@ -17,7 +17,12 @@ def run(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.chdir(tmp_path)
     found, _ = fake_run(tmp_path)
+    found.environment.values_file.write_text(AGENTS)
     return found
+
+
+AGENTS = 'agents = {\n  amazon-ssm-agent = { file = "/agent.deb", sha256 = "0" }\n}\n'
+IMAGES = 'nifi_ami_id = "ami-1"\nairflow_ami_id = "ami-2"\n'
 
 
 def install(run) -> None:
@@ -70,4 +75,25 @@ def test_terraform_alone_needs_neither(tmp_path, monkeypatch):
     checkout(tmp_path)
     monkeypatch.setenv("PATH", "")
     found, _ = fake_run(tmp_path, only=("infrastructure",))
+    found.environment.values_file.write_text(AGENTS)
     preflight.reaches_hosts(found)
+
+
+@pytest.mark.parametrize("values", ["", "agents = {}\n", 'agents = null\nnifi_ami_id = "ami-1"\n'])
+def test_hosts_that_nobody_could_reach_are_not_built(run, values):
+    install(run)
+    bundle(run)
+    run.environment.values_file.write_text(values)
+    with pytest.raises(Refused, match=r"dev/terraform\.tfvars: agents has no amazon-ssm-agent") as refused:
+        preflight.reaches_hosts(run)
+    assert "nifi_ami_id and airflow_ami_id" in refused.value.fix
+    run.environment.values_file.write_text(values.replace("nifi_ami_id", "#") + IMAGES)
+    preflight.reaches_hosts(run)
+
+
+def test_agents_may_be_named_in_a_file_beside(run):
+    install(run)
+    bundle(run)
+    run.environment.values_file.write_text("")
+    run.environment.values_file.with_name("agents.auto.tfvars").write_text(AGENTS)
+    preflight.reaches_hosts(run)

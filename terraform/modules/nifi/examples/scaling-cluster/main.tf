@@ -1,4 +1,4 @@
-# Three to six nodes that follow the processor's load; a changed launch template replaces them one after the other.
+# Three to six nodes that follow the processor's load.
 terraform {
   required_version = ">= 1.11.1"
 
@@ -36,6 +36,5 @@ module "nifi" {
     max                = 6
     desired            = 3
     target_cpu_percent = 60
-    refresh_on_change  = true
   }
 }
