@@ -78,7 +78,8 @@ def _boots_an_agent(run: Run) -> None:
 
     :raises Refused: neither is it installed at the first boot, nor are the images somebody's own
     """
-    own, values = run.environment.values_file, {}
+    own = run.environment.values_file
+    values: dict[str, Any] = {}
     for path in (own, *sorted(own.parent.glob("*.auto.tfvars"))):
         values |= tfvars.load(path)[0] if path.is_file() else {}
     if AGENT in (values.get("agents") or {}) or (values.get("nifi_ami_id") and values.get("airflow_ami_id")):
