@@ -52,7 +52,8 @@ with DAG(
         """The days of this run, and what must be in bronze for them, in one place for all tasks."""
         context = get_current_context()
         first, last = days.chosen(context["params"], context["dag_run"].logical_date)
-        landed = days.landing(boto3.client("s3", region_name=PLATFORM.region), PLATFORM.landing_bucket, LANDING)
+        s3 = boto3.client("s3", region_name=PLATFORM.region)
+        landed = days.landing(s3, PLATFORM.landing_bucket, LANDING, first, last)
         return {
             "first": days.read_from(context["params"], first).isoformat(),
             "last": last.isoformat(),

@@ -12,6 +12,8 @@ from typing import Any
 
 MOST_DAYS = 400
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+NAME = re.compile(r"(?!.*\.\.)[A-Za-z0-9!_.*'()=-]+")
+"""What the flow takes as the name of an object in bronze."""
 
 
 class DaysError(ValueError):
@@ -57,11 +59,13 @@ def bronze_keys(landed: Mapping[str, Sequence[str]], prefix: str, first: dt.date
     return [f"{prefix}/ingest_date={day}/{name}" for day in days for name in landed.get(day, ["batch-*"])]
 
 
-def landing(s3: Any, bucket: str, prefix: str) -> dict[str, list[str]]:
+def landing(s3: Any, bucket: str, prefix: str, first: dt.date, last: dt.date) -> dict[str, list[str]]:
     """The files of a landing folder by day (`2013-01-01`): the names that they get in bronze, escaped as patterns.
 
     As the processor FetchLanding names them (pipelines/processors/lake/lake_objects.py): a corrected file, which has
     another ETag, is another object of bronze.
+
+    :raises DaysError: a file of these days has a name that the flow refuses, and would be waited for in vain
     """
     found: dict[str, list[str]] = {}
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
@@ -71,6 +75,10 @@ def landing(s3: Any, bucket: str, prefix: str) -> dict[str, list[str]]:
                 continue
             named, etag = DAY.search(name), entry["ETag"].strip('"')
             day = named[0] if named else entry["LastModified"].strftime("%Y-%m-%d")
+            if not first.isoformat() <= day <= last.isoformat():
+                continue
+            if not NAME.fullmatch(name):
+                raise DaysError(f"s3://{bucket}/{entry['Key']} can't be landed: rename it to letters, digits and _.=-")
             stem, dot, suffix = name.partition(".")
             found.setdefault(day, []).append(glob.escape(f"batch-{stem}-{etag[:12]}{dot}{suffix}"))
     return found

@@ -196,24 +196,41 @@ def test_a_run_waits_for_what_the_flow_makes_of_the_landing_folder(shared: Any, 
     days, then = shared("days"), dt.datetime(2013, 1, 2, 6, tzinfo=dt.UTC)
     folder = Folder(
         ("landing/flights/2013-01-01.csv", "0123456789abcdef", then),
-        ("landing/flights/2013-01-01-late[1].csv.gz", "fedcba9876543210-2", then),
+        ("landing/flights/2013-01-01-late(1)*.csv.gz", "fedcba9876543210-2", then),
         ("landing/flights/without-a-day.csv", "0011223344556677", then),
         ("landing/flights/2013-01-03.csv", "", then),
         ("landing/weather/2013-01-01.csv", "8899aabbccddeeff", then),
     )
-    landed = days.landing(folder, "artifacts", "landing/flights/")
-    keys = days.bronze_keys(landed, "flights", dt.date(2013, 1, 1), dt.date(2013, 1, 3))
+    range_of_days = (dt.date(2013, 1, 1), dt.date(2013, 1, 3))
+    landed = days.landing(folder, "artifacts", "landing/flights/", *range_of_days)
+    keys = days.bronze_keys(landed, "flights", *range_of_days)
     monkeypatch.syspath_prepend(str(ROOT / "pipelines" / "processors" / "lake"))
     flow = importlib.import_module("lake_objects")
     made = [one.bronze_key("flights") for one in flow.landed(folder, "artifacts", "landing/flights/")]
     assert len(made) == 3
     assert [key for key in keys if key.endswith("batch-*")] == ["flights/ingest_date=2013-01-03/batch-*"]
-    assert sorted(made) == sorted(key.replace("[[]", "[") for key in keys[:3])
+    assert sorted(made) == sorted(key.replace("[*]", "*") for key in keys[:3])
+    assert [flow.checked_key(key) for key in made] == made
 
     older = "flights/ingest_date=2013-01-01/batch-2013-01-01-aaaaaaaaaaaa.csv"
     bronze = Folder(*((key, "0", then) for key in [older, *made[1:]]))
     corrected = "flights/ingest_date=2013-01-01/batch-2013-01-01-0123456789ab.csv"
     assert days.missing(bronze, "bronze", keys) == [corrected, keys[3]]
+
+
+@pytest.mark.parametrize("name", ["2013-01-01 (copy).csv", "2013-01-01-ü.csv", "2013-01-01..csv", "2013-01-01[1].csv"])
+def test_a_file_that_can_not_be_landed_is_named_and_not_waited_for(shared: Any, monkeypatch: Any, name: str) -> None:
+    days, day = shared("days"), dt.date(2013, 1, 1)
+    folder = Folder((f"landing/flights/{name}", "0123456789abcdef", dt.datetime(2013, 1, 2, 6, tzinfo=dt.UTC)))
+    monkeypatch.syspath_prepend(str(ROOT / "pipelines" / "processors" / "lake"))
+    flow = importlib.import_module("lake_objects")
+    with pytest.raises(flow.Rejected):
+        flow.checked_key(next(flow.landed(folder, "artifacts", "landing/")).bronze_key("flights"))
+    with pytest.raises(days.DaysError, match="rename it") as error:
+        days.landing(folder, "artifacts", "landing/flights/", day, day)
+    assert name in str(error.value)
+    after = day + dt.timedelta(days=1)
+    assert days.landing(folder, "artifacts", "landing/flights/", after, after) == {}
 
 
 @pytest.mark.parametrize(
