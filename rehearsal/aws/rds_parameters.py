@@ -72,10 +72,18 @@ DEFAULTS = _defaults()
 
 
 def described(group: DBParameterGroup) -> list[Parameter]:
-    """All parameters of a group: what it sets, and what its family sets for it."""
+    """All parameters of a group: what it sets, and what its family sets for it.
+
+    A value that is the default's is no change: the parameter stays as it was, with its source and apply method.
+    Source: https://github.com/hashicorp/terraform-provider-aws/issues/39252
+    """
     known = DEFAULTS if str(group.family).startswith("postgres") else {}
     new = {"ApplyType": "dynamic", "DataType": "string", "IsModifiable": True}
-    own = {name: {**known.get(name, new), **given, "Source": "user"} for name, given in group.parameters.items()}
+    own = {
+        name: {**known.get(name, new), **given, "Source": "user"}
+        for name, given in group.parameters.items()
+        if given.get("ParameterValue") != known.get(name, {}).get("ParameterValue")
+    }
     return [parameter for _, parameter in sorted((known | own).items())]
 
 

@@ -123,7 +123,7 @@ resource "aws_s3_bucket_policy" "state" {
 }
 
 resource "aws_iam_openid_connect_provider" "github" {
-  count = var.github_repository == null ? 0 : 1
+  count = var.github_repository == null || var.github_provider_exists ? 0 : 1
 
   url            = "https://token.actions.githubusercontent.com"
   client_id_list = ["sts.amazonaws.com"]

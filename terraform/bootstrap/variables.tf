@@ -19,6 +19,12 @@ variable "github_repository" {
   default     = null
 }
 
+variable "github_provider_exists" {
+  description = "Whether the account trusts GitHub already, by an OIDC provider that is not ours: there can be one only."
+  type        = bool
+  default     = false
+}
+
 variable "s3_use_path_style" {
   description = "Address buckets by path instead of by host name: for S3-compatible endpoints."
   type        = bool

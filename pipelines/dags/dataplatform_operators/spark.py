@@ -20,6 +20,8 @@ def configuration(settings: Settings, layer: str) -> dict[str, str]:
     """Spark's own settings. New tables get their place in the layer's warehouse."""
     return {
         "spark.jars": settings.iceberg_jar,
+        # Tables are in the catalog below. EMR's own looks for a database `default`, and makes it where there is none.
+        "spark.sql.catalogImplementation": "in-memory",
         "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
         CATALOG: "org.apache.iceberg.spark.SparkCatalog",
         f"{CATALOG}.type": "glue",

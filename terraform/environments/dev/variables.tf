@@ -62,6 +62,12 @@ variable "github_repository" {
   default     = null
 }
 
+variable "github_provider_exists" {
+  description = "Whether the account trusts GitHub already, by an OIDC provider that is not ours. Read by terraform/bootstrap, which makes one otherwise."
+  type        = bool
+  default     = false
+}
+
 variable "nat_gateway_mode" {
   description = "single or per-az."
   type        = string

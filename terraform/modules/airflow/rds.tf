@@ -9,9 +9,11 @@ resource "aws_db_parameter_group" "this" {
   description = "Airflow's database: TLS only, slow statements in the log"
   family      = "postgres17"
 
+  # PostgreSQL's default too, but said. RDS keeps its own apply method where a value is no news, so another one would differ for ever.
   parameter {
-    name  = "rds.force_ssl"
-    value = "1"
+    name         = "rds.force_ssl"
+    value        = "1"
+    apply_method = "pending-reboot"
   }
 
   parameter {

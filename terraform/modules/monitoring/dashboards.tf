@@ -27,7 +27,7 @@ locals {
     ] },
     { title = "Database: free storage (bytes)", stat = "Minimum", metrics = [["AWS/RDS", "FreeStorageSpace", "DBInstanceIdentifier", var.database.instance_id]] },
     { title = "Spark: jobs", stat = "Maximum", metrics = [
-      for name in ["RunningJobs", "FailedJobs"] : ["AWS/EMRServerless", name, "ApplicationId", var.spark_application_id]
+      for name in ["RunningJobs", "FailedJobs"] : ["AWS/EMRServerless", name, "ApplicationId", var.spark_application.id, "ApplicationName", var.spark_application.name]
     ] },
   ]
 

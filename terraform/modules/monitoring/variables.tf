@@ -47,9 +47,9 @@ variable "database" {
   })
 }
 
-variable "spark_application_id" {
-  description = "EMR Serverless application that the dashboard shows."
-  type        = string
+variable "spark_application" {
+  description = "EMR Serverless application that the dashboard shows: id and name."
+  type        = object({ id = string, name = string })
 }
 
 variable "alb_suffix" {

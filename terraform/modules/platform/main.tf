@@ -139,7 +139,7 @@ module "monitoring" {
     connections = var.database.connections
   } : name => value if value != null }
 
-  spark_application_id = module.processing.application.id
+  spark_application = { id = module.processing.application.id, name = module.processing.application.name }
 }
 
 locals {

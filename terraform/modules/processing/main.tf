@@ -48,7 +48,8 @@ resource "aws_emrserverless_application" "this" {
   maximum_capacity {
     cpu    = "${var.sizing.max_vcpu} vCPU"
     memory = "${var.sizing.max_memory_gb} GB"
-    disk   = "${var.sizing.max_disk_gb} GB"
+    # A worker has 20 GB at least: less than that for each would be the limit before vCPU and memory are.
+    disk = "${coalesce(var.sizing.max_disk_gb, max(200, ceil(var.sizing.max_vcpu / 4) * 20))} GB"
   }
 }
 

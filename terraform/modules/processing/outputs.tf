@@ -1,6 +1,7 @@
 output "application" {
-  description = "EMR Serverless application: id, ARN, release label."
+  description = "EMR Serverless application: id, name, ARN, release label."
   value = {
+    name          = aws_emrserverless_application.this.name
     id            = aws_emrserverless_application.this.id
     arn           = aws_emrserverless_application.this.arn
     release_label = aws_emrserverless_application.this.release_label

@@ -24,12 +24,12 @@ variable "jobs_directory" {
 }
 
 variable "sizing" {
-  description = "Spark: EMR's release label (decides Spark, Scala, Iceberg and Python), the most that all jobs together may use, minutes without jobs until the application stops."
+  description = "Spark: EMR's release label (decides Spark, Scala, Iceberg and Python), the most that all jobs together may use, minutes without jobs until the application stops. Disk, if not given, is enough for workers of 4 vCPU."
   type = object({
     release_label = optional(string, "emr-spark-8.0.0")
     max_vcpu      = number
     max_memory_gb = number
-    max_disk_gb   = optional(number, 200)
+    max_disk_gb   = optional(number)
     idle_minutes  = optional(number, 15)
   })
 
@@ -39,8 +39,8 @@ variable "sizing" {
   }
 
   validation {
-    condition     = var.sizing.max_vcpu >= 4 && var.sizing.max_memory_gb >= 16
-    error_message = "sizing needs max_vcpu >= 4 and max_memory_gb >= 16: a driver and one executor must fit."
+    condition     = var.sizing.max_vcpu >= 8 && var.sizing.max_memory_gb >= 32
+    error_message = "sizing needs max_vcpu >= 8 and max_memory_gb >= 32: a driver and one executor must fit, of 4 vCPU and 16 GB each."
   }
 }
 

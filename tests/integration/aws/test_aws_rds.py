@@ -149,6 +149,26 @@ def test_parameters_say_who_set_them(site):
     assert not site.rds.describe_db_parameters(DBParameterGroupName="airflow", Source="user")["Parameters"]
 
 
+def test_a_parameter_that_gets_its_defaults_value_is_no_news(site):
+    """RDS keeps its own apply method: a declaration with another one would differ for ever.
+
+    https://github.com/hashicorp/terraform-provider-aws/issues/39252
+    """
+    given = {"ParameterName": "rds.force_ssl", "ParameterValue": "1", "ApplyMethod": "immediate"}
+    site.rds.modify_db_parameter_group(DBParameterGroupName="airflow", Parameters=[given])
+    assert not site.rds.describe_db_parameters(DBParameterGroupName="airflow", Source="user")["Parameters"]
+    [found] = [
+        one
+        for one in site.rds.describe_db_parameters(DBParameterGroupName="airflow")["Parameters"]
+        if one["ParameterName"] == "rds.force_ssl"
+    ]
+    assert (found["ParameterValue"], found["ApplyMethod"], found["Source"]) == ("1", "pending-reboot", "system")
+    changed = given | {"ParameterValue": "0"}
+    site.rds.modify_db_parameter_group(DBParameterGroupName="airflow", Parameters=[changed])
+    [own] = site.rds.describe_db_parameters(DBParameterGroupName="airflow", Source="user")["Parameters"]
+    assert (own["ParameterValue"], own["ApplyMethod"]) == ("0", "immediate")
+
+
 def test_a_static_parameter_takes_a_reboot(site):
     """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/parameter-groups-overview.html"""
     settled(site)

@@ -9,7 +9,7 @@ variables {
   users_ca_arn    = "arn:aws:acm-pca:eu-central-1:111122223333:certificate-authority/11111111-2222-3333-4444-555555555555"
   database        = { instance_id = "dev-airflow", storage_gib = 20 }
 
-  spark_application_id = "00f1r1ex2mpl3001"
+  spark_application = { id = "00f1r1ex2mpl3001", name = "dev-spark" }
 
   nifi = {
     asg_name                   = "dev-nifi"

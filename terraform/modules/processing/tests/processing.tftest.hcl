@@ -100,3 +100,23 @@ run "example_with_databricks" {
     source = "./examples/with-databricks"
   }
 }
+
+run "disk_is_not_the_limit" {
+  variables {
+    sizing = { max_vcpu = 200, max_memory_gb = 800 }
+  }
+
+  assert {
+    condition     = aws_emrserverless_application.this.maximum_capacity[0].disk == "1000 GB"
+    error_message = "20 GB for each of 50 workers"
+  }
+}
+
+run "refuses_less_than_a_driver_and_an_executor" {
+  variables {
+    sizing = { max_vcpu = 4, max_memory_gb = 16 }
+  }
+
+  command         = plan
+  expect_failures = [var.sizing]
+}

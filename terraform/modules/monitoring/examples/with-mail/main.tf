@@ -35,6 +35,6 @@ module "monitoring" {
     deadline_topic_name = "dev-airflow-deadlines"
   }
 
-  database             = { instance_id = "dev-airflow", storage_gib = 20 }
-  spark_application_id = "00f1r1ex2mpl3001"
+  database          = { instance_id = "dev-airflow", storage_gib = 20 }
+  spark_application = { id = "00f1r1ex2mpl3001", name = "dev-spark" }
 }
