@@ -43,6 +43,9 @@ with DAG(
     params={
         "first_day": Param(None, **DAY, description="First ingest date (default: the day of the logical date)"),
         "last_day": Param(None, **DAY, description="Last ingest date (default: the first)"),
+        "batches": Param(
+            True, type="boolean", description="Whether each day has a landing file; off: pushed records may be all"
+        ),
     },
     tags=["flights", "lake"],
 ) as dag:
@@ -57,7 +60,7 @@ with DAG(
         return {
             "first": days.read_from(context["params"], first).isoformat(),
             "last": last.isoformat(),
-            "keys": days.bronze_keys(landed, DATA_SET, first, last),
+            "keys": days.bronze_keys(landed, DATA_SET, first, last, context["params"]["batches"]),
         }
 
     chosen = choose_days()

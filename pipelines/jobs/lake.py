@@ -7,6 +7,7 @@ arguments only. What an operator can act on is a LakeError: text on standard err
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime as dt
 import json
 import re
@@ -18,7 +19,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import DateType, StringType, StructField, StructType
+from pyspark.sql.types import StringType, StructField, StructType
 
 COLUMNS = (
     "year",
@@ -158,15 +159,17 @@ def read_bronze(spark: SparkSession, root: str, first: dt.date, last: dt.date) -
 
     Files are `batch-*.csv` with a header, and `stream-*.jsonl`. :raises LakeError: nothing came in
     """
-    folders = _folders(spark, root, first, last)
+    folders = list(folders_of(spark, root, first, last).values())
     if not folders:
         raise LakeError(f"{root} has nothing for the ingest dates {first} to {last}: has NiFi landed them?")
     # Many folders are found and listed one after the other, by several requests each; a whole data set by one listing.
     places = folders if len(folders) <= FEW_FOLDERS else [root]
     texts = [StructField(name, StringType()) for name in (*COLUMNS, UNREADABLE)]
-    schema = StructType([*texts, StructField("ingest_date", DateType())])
+    schema = StructType([*texts, StructField("ingest_date", StringType())])
     options = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": UNREADABLE, "basePath": root}
-    batches = spark.read.options(header=True, enforceSchema=False, pathGlobFilter="batch-*.csv", **options)
+    # With pruned columns a row that was cut off would be as long as what is read of it, and count as whole.
+    csv = {"header": True, "enforceSchema": False, "columnPruning": False, "pathGlobFilter": "batch-*.csv"}
+    batches = spark.read.options(**csv, **options)
     streams = spark.read.options(pathGlobFilter="stream-*.jsonl", **options)
     found = _traced(batches.schema(schema).csv(places)).unionByName(_traced(streams.schema(schema).json(places)))
     return found.where(F.col("ingest_date").between(first, last))
@@ -207,7 +210,7 @@ def _traced(rows: DataFrame) -> DataFrame:
     return rows.select(
         *COLUMNS,
         UNREADABLE,
-        "ingest_date",
+        F.col("ingest_date").try_cast("date").alias("ingest_date"),
         F.col("_metadata.file_path").alias("source_file"),
         F.col("_metadata.file_modification_time").alias("source_time"),
     )
@@ -219,19 +222,20 @@ def _garbled() -> Column:
     return F.concat_ws(", ", *checks)
 
 
-def _folders(spark: SparkSession, root: str, first: dt.date, last: dt.date) -> list[str]:
-    """The folders of ingest dates that there are, by one listing."""
+def folders_of(spark: SparkSession, root: str, first: dt.date, last: dt.date) -> dict[dt.date, str]:
+    """The folders of ingest dates that there are, in order, by one listing."""
     jvm: Any = spark._jvm
     path = jvm.org.apache.hadoop.fs.Path(root)
     system = path.getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())
     if not system.exists(path):
-        return []
-    found = []
+        return {}
+    found = {}
     for status in system.listStatus(path):
         named = re.fullmatch(r"ingest_date=(\d{4}-\d{2}-\d{2})", status.getPath().getName())
-        if named and first <= dt.date.fromisoformat(named[1]) <= last:
-            found.append(str(status.getPath()))
-    return sorted(found)
+        with contextlib.suppress(ValueError):  # 2013-02-30 is a folder, and no day
+            if named and first <= (day := dt.date.fromisoformat(named[1])) <= last:
+                found[day] = str(status.getPath())
+    return dict(sorted(found.items()))
 
 
 def _identifier(text: str) -> str:

@@ -6,8 +6,9 @@ Each failed check is one line that names the check, what was found and what was 
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import lake
@@ -39,24 +40,28 @@ def job(spark: SparkSession, given: argparse.Namespace) -> dict[str, Any]:
     silver = spark.table(lake.table(given, "silver", "flights"))
     days = rows.where("problem is null").select("flight_date").distinct()
     affected = silver.join(F.broadcast(days), "flight_date", "left_semi").persist()
-    problems = [*input_problems(rows, given), *silver_problems(rows, affected, given)]
+    came = lake.folders_of(spark, given.bronze, first, last)
+    problems = [*input_problems(rows, came, given), *silver_problems(rows, affected, given)]
     if problems:
         raise lake.LakeError("quality checks failed:\n" + "\n".join(f"- {problem}" for problem in problems))
     return {"first_day": first, "last_day": last, "rows": rows.count(), "silver_rows": affected.count(), "failed": 0}
 
 
-def input_problems(rows: DataFrame, given: argparse.Namespace) -> Iterator[str]:
-    """What is wrong with what came in."""
+def input_problems(rows: DataFrame, came: Iterable[dt.date], given: argparse.Namespace) -> Iterator[str]:
+    """What is wrong with what came in.
+
+    :param came: the ingest dates that have a folder in bronze, also where no row was found in it
+    """
     by_day = rows.groupBy("ingest_date").agg(F.count("*").alias("rows"), F.count("problem").alias("unusable"))
-    for day in by_day.orderBy("ingest_date").collect():
-        if day["rows"] < given.min_rows:
-            yield f"rows: {day['ingest_date']} has {day['rows']} rows, expected at least {given.min_rows}"
-        share = day["unusable"] / day["rows"]
-        if share > given.max_unusable:
-            bad = rows.where((F.col("ingest_date") == day["ingest_date"]) & F.col("problem").isNotNull())
+    counts = dict.fromkeys(came, (0, 0)) | {day: (count, unusable) for day, count, unusable in by_day.collect()}
+    for day, (count, unusable) in sorted(counts.items()):
+        if count < given.min_rows:
+            yield f"rows: {day} has {count} rows, expected at least {given.min_rows}"
+        if unusable > given.max_unusable * count:
+            bad = rows.where((F.col("ingest_date") == day) & F.col("problem").isNotNull())
             examples = [f"{one['problem']} in {one['source_file']}" for one in bad.limit(SHOWN).collect()]
             yield (
-                f"unusable: {day['ingest_date']} has {day['unusable']} unusable rows of {day['rows']} ({share:.2%}), "
+                f"unusable: {day} has {unusable} unusable rows of {count} ({unusable / count:.2%}), "
                 f"allowed are {given.max_unusable:.2%}: {'; '.join(examples)}"
             )
 

@@ -1,7 +1,7 @@
 """Silver → gold: delays by day and carrier, for every flight date that the given ingest dates touched.
 
-Touched is a flight date of which silver holds a row from these ingest dates. None is no error: later deliveries may
-have replaced all that came in then.
+Touched is a flight date of which silver holds a row from these ingest dates, and one of these dates of which gold holds
+something: its rows may be gone from silver. None is no error: later deliveries may have replaced all that came in then.
 
 Whole days are computed anew from silver and compared with what gold holds: what differs is merged, what is gone is
 deleted, and a second run writes nothing. The checksum over all of gold is left in the table's properties.
@@ -42,10 +42,12 @@ CHECKSUM, ROWS = "dataplatform.checksum", "dataplatform.rows"
 def job(spark: SparkSession, given: argparse.Namespace) -> dict[str, Any]:
     first, last = lake.days(given)
     silver = spark.table(lake.table(given, "silver", "flights"))
-    touched = silver.where(F.col("ingest_date").between(first, last)).select("flight_date").distinct().persist()
-    days = touched.count()
     table = lake.table(given, "gold", "daily_carrier_delays")
     spark.sql(CREATE.format(table=table))
+    came = silver.where(F.col("ingest_date").between(first, last)).select("flight_date")
+    kept = spark.table(table).where(F.col("flight_date").between(first, last)).select("flight_date")
+    touched = came.union(kept).distinct().persist()
+    days = touched.count()
     wanted = of_days(delays(silver), touched).persist()
     written = merge(spark, table, differences(wanted, of_days(spark.table(table), touched)))
     rows, checksum = remember(spark, table)

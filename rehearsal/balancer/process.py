@@ -19,6 +19,7 @@ PID = "haproxy.pid.json"
 LOG = "haproxy.log"
 ERRORS = "haproxy.err"
 START_SECONDS = 10.0
+AGAIN_SECONDS = 2.0  # after which a reload is asked for once more: a master that is busy with one before may miss it
 
 
 class Process:
@@ -77,18 +78,23 @@ class Process:
         except OSError:
             (self.folder / STATES).write_text("1\n")
         before = self._worker()
-        os.kill(pid, signal.SIGUSR2)
-        self._await(lambda: self.pid is None, digest)
+        self._await(lambda: self.pid is None, digest, lambda: os.kill(pid, signal.SIGUSR2))
         # both workers share the listening sockets until the old one lets go: only then is the new one alone
         deadline = time.monotonic() + START_SECONDS
         while before and open_sockets(before) & listening() and time.monotonic() < deadline:
             time.sleep(0.02)
 
-    def _await(self, gone: Callable[[], bool], digest: str | None = None) -> None:
-        deadline = time.monotonic() + START_SECONDS
+    def _await(
+        self, gone: Callable[[], bool], digest: str | None = None, ask: Callable[[], None] = lambda: None
+    ) -> None:
+        """Ask, and wait until the worker serves the configuration. Raises BalancerError when it never does."""
+        asked, deadline = -AGAIN_SECONDS, time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if gone():
                 break
+            if time.monotonic() - asked > AGAIN_SECONDS:
+                asked = time.monotonic()
+                ask()
             shown = self.described()
             if shown is not None and (digest is None or shown == digest):
                 return

@@ -7,10 +7,12 @@ import os
 import signal
 import socket
 import ssl
+import subprocess
+import uuid
 
 from cryptography import x509
 
-from tests.support.rehearsal import Rehearsal, only, wait_for
+from tests.support.rehearsal import ROOT, Rehearsal, only, wait_for
 
 
 def node(rehearsal: Rehearsal) -> dict:
@@ -59,6 +61,33 @@ def test_access_alone_brings_the_rules_to_airflow_and_the_edges(dev):
         assert "Nobody" not in text
     dev.run("--yes", "--only", "access")
     assert dev.record()["changes"]["ansible"] == 0
+
+
+def test_keys_and_the_databases_password_are_rotated(dev):
+    """After a suspicion, in one command: everything is new, and what was encrypted can be read. (Then nothing is left
+    to do, as the next test sees.)
+    """
+    address, mark = dev.nodes("airflow")[0]["private_ip"], uuid.uuid4().hex
+    dev.ssh(address, f"airflow-cli connections add rotated --conn-type http --conn-password {mark}")
+    before = airflow_secrets(dev)
+    environment = dev.environment()
+    command = ["ansible-playbook", "ansible/playbooks/rotate-airflow-keys.yml", "-i", "inventories/dev"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+    after = airflow_secrets(dev)
+    assert {name for name in after if after[name] != before[name]} == ROTATED
+    assert mark in dev.ssh(address, "airflow-cli connections get rotated --output json")
+    assert not [value for value in {**before, **after}.values() if value in done.stdout + done.stderr]
+    dev.ssh(address, "airflow-cli connections delete rotated")
+
+
+ROTATED = {"fernet_key", "jwt_secret", "api_secret_key", "sql_alchemy_conn"}
+
+
+def airflow_secrets(dev) -> dict[str, str]:
+    """Name → value."""
+    client, prefix = dev.client("secretsmanager"), dev.platform()["airflow"]["secrets_prefix"]
+    return {name: client.get_secret_value(SecretId=f"{prefix}/config/{name}")["SecretString"] for name in ROTATED}
 
 
 def test_a_killed_supervisor_is_taken_over(dev):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import fnmatch
 import glob
@@ -14,6 +15,8 @@ MOST_DAYS = 400
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 NAME = re.compile(r"(?!.*\.\.)[A-Za-z0-9!_.*'()=-]+")
 """What the flow takes as the name of an object in bronze."""
+SUFFIX = ".csv"
+"""What the jobs read of the landing folder's files (pipelines/jobs/lake.py)."""
 
 
 class DaysError(ValueError):
@@ -49,14 +52,18 @@ def read_from(params: Mapping[str, Any], first: dt.date) -> dt.date:
     return first if params.get("first_day") else first - dt.timedelta(days=1)
 
 
-def bronze_keys(landed: Mapping[str, Sequence[str]], prefix: str, first: dt.date, last: dt.date) -> list[str]:
+def bronze_keys(
+    landed: Mapping[str, Sequence[str]], prefix: str, first: dt.date, last: dt.date, expected: bool = True
+) -> list[str]:
     """What the flow flights-batch will have put below ``prefix``, day by day, when it has taken what is there for it.
 
     :param landed: names in bronze by day, of `landing`
-    :return: the keys of these, and for a day without any a pattern for whatever comes or has come
+    :param expected: whether each day has a landing file
+    :return: the keys of these, and for a day without any, where one is expected, a pattern for what comes or has come
     """
     days = ((first + dt.timedelta(days=number)).isoformat() for number in range((last - first).days + 1))
-    return [f"{prefix}/ingest_date={day}/{name}" for day in days for name in landed.get(day, ["batch-*"])]
+    otherwise = ["batch-*"] if expected else []
+    return [f"{prefix}/ingest_date={day}/{name}" for day in days for name in landed.get(day, otherwise)]
 
 
 def landing(s3: Any, bucket: str, prefix: str, first: dt.date, last: dt.date) -> dict[str, list[str]]:
@@ -65,7 +72,8 @@ def landing(s3: Any, bucket: str, prefix: str, first: dt.date, last: dt.date) ->
     As the processor FetchLanding names them (pipelines/processors/lake/lake_objects.py): a corrected file, which has
     another ETag, is another object of bronze.
 
-    :raises DaysError: a file of these days has a name that the flow refuses, and would be waited for in vain
+    :raises DaysError: a file of these days has a name that the flow refuses, and would be waited for in vain, or one
+        that the jobs pass over
     """
     found: dict[str, list[str]] = {}
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
@@ -73,15 +81,24 @@ def landing(s3: Any, bucket: str, prefix: str, first: dt.date, last: dt.date) ->
             name = entry["Key"].rsplit("/", 1)[-1]
             if not name or not entry["Size"]:
                 continue
-            named, etag = DAY.search(name), entry["ETag"].strip('"')
-            day = named[0] if named else entry["LastModified"].strftime("%Y-%m-%d")
+            day, etag = day_of(name, entry["LastModified"]), entry["ETag"].strip('"')
             if not first.isoformat() <= day <= last.isoformat():
                 continue
             if not NAME.fullmatch(name):
                 raise DaysError(f"s3://{bucket}/{entry['Key']} can't be landed: rename it to letters, digits and _.=-")
+            if not name.endswith(SUFFIX):
+                raise DaysError(f"s3://{bucket}/{entry['Key']} would land and not be read: jobs read *{SUFFIX} only")
             stem, dot, suffix = name.partition(".")
             found.setdefault(day, []).append(glob.escape(f"batch-{stem}-{etag[:12]}{dot}{suffix}"))
     return found
+
+
+def day_of(name: str, arrived: dt.datetime) -> str:
+    """The day in a file's name, else the one it arrived; also where what looks like a day is none (2013-02-30)."""
+    for found in DAY.findall(name):
+        with contextlib.suppress(ValueError):
+            return dt.date.fromisoformat(found).isoformat()
+    return arrived.strftime("%Y-%m-%d")
 
 
 def missing(s3: Any, bucket: str, keys: Sequence[str]) -> list[str]:

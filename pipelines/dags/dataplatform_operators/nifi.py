@@ -29,7 +29,7 @@ class NiFiProcessGroupOperator(BaseOperator):
     :param secret_prefix: secrets of the certificate, `PREFIX/keystore` and `PREFIX/password`
     :param region: AWS region
     :param bucket: where the group's work shows
-    :param keys: key patterns; the work is done when each matches an object
+    :param keys: key patterns; the work is done when each matches an object, and without any there is none
     :param wait: how long that may take
     :param poke_interval: seconds between two looks
     :param stop: whether to stop the group afterwards
@@ -60,6 +60,9 @@ class NiFiProcessGroupOperator(BaseOperator):
         self.wait, self.poke_interval, self.stop = wait, poke_interval, stop
 
     def execute(self, context: Any) -> None:
+        if not self.keys:
+            self.log.info("%s stays as it is: no file is waited for", self.group)
+            return
         self._set_state("RUNNING")
         self.log.info("started %s; waiting for %d patterns in s3://%s", self.group, len(self.keys), self.bucket)
         self._wait_for(self.keys, datetime.now(UTC) + self.wait)

@@ -11,6 +11,8 @@ Runs inside NiFi (which loads this file as the module `lake_objects`), with Debi
 from __future__ import annotations
 
 import base64
+import contextlib
+import datetime as dt
 import hashlib
 import os
 import re
@@ -137,14 +139,21 @@ def copy(s3: Any, source_bucket: str, source: Landed, bucket: str, key: str) -> 
 
 
 def landed(s3: Any, bucket: str, prefix: str) -> Iterator[Landed]:
-    """The files below a landing folder, by name. Their day is the one in the name, else the one they arrived."""
+    """The files below a landing folder, by name."""
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for entry in page.get("Contents", ()):
             if entry["Key"].endswith("/") or not entry["Size"]:
                 continue
-            named = DAY.search(entry["Key"].rsplit("/", 1)[-1])
-            day = named[0] if named else entry["LastModified"].strftime("%Y-%m-%d")
+            day = day_of(entry["Key"].rsplit("/", 1)[-1], entry["LastModified"])
             yield Landed(entry["Key"], entry["ETag"].strip('"'), entry["Size"], day)
+
+
+def day_of(name: str, arrived: dt.datetime) -> str:
+    """The day in a file's name, else the one it arrived; also where what looks like a day is none (2013-02-30)."""
+    for found in DAY.findall(name):
+        with contextlib.suppress(ValueError):
+            return dt.date.fromisoformat(found).isoformat()
+    return arrived.strftime("%Y-%m-%d")
 
 
 def exists(s3: Any, bucket: str, key: str) -> bool:

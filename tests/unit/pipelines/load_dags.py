@@ -81,7 +81,9 @@ def deferred(task: Any) -> dict[str, Any]:
             go(resume["method"], {"status": "error", "message": "no bucket"}, **resume["kwargs"])
         except nifi.NiFiError as error:
             failure = str(error)
-    return {"keys": task.keys, "waits": waits, "calls": calls, "failure": failure}
+        keys, task.keys = task.keys, []
+        waits_for_nothing = go("execute")
+    return {"keys": keys, "waits": waits, "calls": calls, "failure": failure, "waits_for_nothing": waits_for_nothing}
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ def test_the_dags_load_and_their_tasks_are_in_order(loaded: dict[str, Any]) -> N
     jobs = set(order) - {"choose_days", "land_with_nifi", "wait_for_bronze"}
     assert all(daily["tasks"][name]["deferrable"] for name in jobs)
     assert daily["tasks"]["wait_for_bronze"]["mode"] == "reschedule"
-    assert (daily["params"], daily["max_active_runs"]) == (["first_day", "last_day"], 1)
+    assert (daily["params"], daily["max_active_runs"]) == (["batches", "first_day", "last_day"], 1)
     tables = re.search(r"^TABLES = \((.*?)\)", (ROOT / "pipelines" / "jobs" / "lake.py").read_text(), re.MULTILINE)
     assert tables
     maintained = {f"maintain_{name.strip().strip(chr(34)).replace('.', '_')}" for name in tables[1].split(",")}
@@ -125,6 +125,7 @@ def test_the_operator_starts_waits_without_a_worker_and_stops(loaded: dict[str, 
     assert first["bucket_key"] == found["keys"][-8:]
     assert second["bucket_key"] == found["keys"][:3]
     assert found["calls"] == [["g1", "RUNNING"], ["g1", "STOPPED"]]
+    assert not found["waits_for_nothing"]
     assert "no bucket" in found["failure"]
 
 
@@ -196,8 +197,9 @@ def test_a_run_waits_for_what_the_flow_makes_of_the_landing_folder(shared: Any, 
     days, then = shared("days"), dt.datetime(2013, 1, 2, 6, tzinfo=dt.UTC)
     folder = Folder(
         ("landing/flights/2013-01-01.csv", "0123456789abcdef", then),
-        ("landing/flights/2013-01-01-late(1)*.csv.gz", "fedcba9876543210-2", then),
+        ("landing/flights/2013-01-01-late(1)*.2.csv", "fedcba9876543210-2", then),
         ("landing/flights/without-a-day.csv", "0011223344556677", then),
+        ("landing/flights/2013-25-12.csv", "7766554433221100", then),
         ("landing/flights/2013-01-03.csv", "", then),
         ("landing/weather/2013-01-01.csv", "8899aabbccddeeff", then),
     )
@@ -207,15 +209,16 @@ def test_a_run_waits_for_what_the_flow_makes_of_the_landing_folder(shared: Any, 
     monkeypatch.syspath_prepend(str(ROOT / "pipelines" / "processors" / "lake"))
     flow = importlib.import_module("lake_objects")
     made = [one.bronze_key("flights") for one in flow.landed(folder, "artifacts", "landing/flights/")]
-    assert len(made) == 3
+    assert len(made) == 4
     assert [key for key in keys if key.endswith("batch-*")] == ["flights/ingest_date=2013-01-03/batch-*"]
-    assert sorted(made) == sorted(key.replace("[*]", "*") for key in keys[:3])
+    assert sorted(made) == sorted(key.replace("[*]", "*") for key in keys[:4])
+    assert days.bronze_keys(landed, "flights", *range_of_days, expected=False) == keys[:4]
     assert [flow.checked_key(key) for key in made] == made
 
     older = "flights/ingest_date=2013-01-01/batch-2013-01-01-aaaaaaaaaaaa.csv"
     bronze = Folder(*((key, "0", then) for key in [older, *made[1:]]))
     corrected = "flights/ingest_date=2013-01-01/batch-2013-01-01-0123456789ab.csv"
-    assert days.missing(bronze, "bronze", keys) == [corrected, keys[3]]
+    assert days.missing(bronze, "bronze", keys) == [corrected, keys[4]]
 
 
 @pytest.mark.parametrize("name", ["2013-01-01 (copy).csv", "2013-01-01-ü.csv", "2013-01-01..csv", "2013-01-01[1].csv"])
@@ -231,6 +234,14 @@ def test_a_file_that_can_not_be_landed_is_named_and_not_waited_for(shared: Any, 
     assert name in str(error.value)
     after = day + dt.timedelta(days=1)
     assert days.landing(folder, "artifacts", "landing/flights/", after, after) == {}
+
+
+@pytest.mark.parametrize("name", ["2013-01-01.csv.gz", "2013-01-01.CSV", "2013-01-01.txt"])
+def test_a_file_that_no_job_would_read_is_named(shared: Any, name: str) -> None:
+    days, day = shared("days"), dt.date(2013, 1, 1)
+    folder = Folder((f"landing/flights/{name}", "0123456789abcdef", dt.datetime(2013, 1, 2, 6, tzinfo=dt.UTC)))
+    with pytest.raises(days.DaysError, match=rf"{re.escape(name)} would land and not be read: .* \*\.csv only"):
+        days.landing(folder, "artifacts", "landing/flights/", day, day)
 
 
 @pytest.mark.parametrize(

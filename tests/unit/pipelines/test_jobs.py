@@ -142,6 +142,9 @@ def test_a_row_that_leaves_silver_leaves_gold(lake: Lake, files: dict[str, bytes
     lake.spark.sql(f"delete from glue.{lake.env}_silver.flights where carrier = 'UA'")
     assert lake.run("silver_to_gold", day)["written"] == 1
     assert "UA" not in {row["carrier"] for row in lake.rows("gold.daily_carrier_delays")}
+    lake.spark.sql(f"delete from glue.{lake.env}_silver.flights")
+    lake.run("silver_to_gold", day)
+    assert lake.rows("gold.daily_carrier_delays") == []
 
 
 def test_pushed_records_and_files_are_one_table(lake: Lake, files: dict[str, bytes]) -> None:
@@ -220,6 +223,31 @@ def test_lines_that_are_no_json_are_unusable_and_columns_in_another_order_are_an
     lake.land(DAYS[1], "batch-b.csv", csv(b",".join([names[1], names[0], *names[2:]]) + b"\n", lines))
     with pytest.raises(Exception, match=r"(?i)header"):
         lake.run("bronze_to_silver", DAYS[1])
+
+
+def test_a_row_that_was_cut_off_is_unusable(lake: Lake, files: dict[str, bytes]) -> None:
+    """Also where it ends behind the key, and what is missing could be null."""
+    header, *lines = files[DAYS[0]].splitlines(keepends=True)
+    lake.land(DAYS[0], "batch-a.csv", csv(header, [*lines[:-1], b",".join(lines[-1].split(b",")[:12])]))
+    silver = lake.run("bronze_to_silver", DAYS[0])
+    assert (silver["unusable"], silver["written"]) == (1, 841)
+    with pytest.raises(lake.jobs.lake.LakeError, match=r"unusable: .*not readable in .*batch-a\.csv"):
+        lake.run("quality_checks", DAYS[0], None, "--max-unusable", "0")
+
+
+def test_a_day_that_came_without_rows_fails_the_run(lake: Lake, files: dict[str, bytes]) -> None:
+    lake.land(DAYS[0], "batch-a.csv", files[DAYS[0]])
+    lake.land(DAYS[1], "batch-b.csv", files[DAYS[1]].splitlines(keepends=True)[0])
+    lake.silver_and_gold(DAYS[0], DAYS[1])
+    with pytest.raises(lake.jobs.lake.LakeError, match="rows: 2013-01-02 has 0 rows, expected at least 1"):
+        lake.run("quality_checks", DAYS[0], DAYS[1])
+
+
+def test_a_folder_of_no_day_stops_nothing(lake: Lake, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    landed(lake, files)
+    lake.land("2013-02-30", "batch-a.csv", files[DAYS[0]])
+    monkeypatch.setattr(lake.jobs.lake, "FEW_FOLDERS", 1)
+    assert lake.run("bronze_to_silver", DAYS[0], DAYS[-1])["read"] == expected.expected(files.items())["bronze"]["rows"]
 
 
 def test_a_day_without_anything_says_so(lake: Lake) -> None:

@@ -123,6 +123,15 @@ def test_everything(world, folder):
     assert told[0] == "1 files were put into s3://artifacts/landing/flights/"
 
 
+def test_days_with_a_gap_are_refused_before_any_is_landed(world, folder, monkeypatch):
+    monkeypatch.setattr(_data, "upload", lambda *_: pytest.fail("landed"))
+    (folder / "2013-01-03.csv").write_text("carrier\nAA\n")
+    (landing,) = [c for c in _run.run(inputs(folder, [])).checks.done if c.name == "pipeline:landing"]
+    assert (landing.status, landing.observed) == ("failed", "2013-01-01 to 2013-01-03 has days without data")
+    assert "consecutive days in verify_pipelines_data" in landing.detail
+    assert not [key for key in world.runs if key[0] == "flights_daily"]
+
+
 def test_the_probe_dag_is_ended_and_forgotten(world, folder):
     _run.run(inputs(folder, []))
     assert [run_id for dag_id, run_id in world.finished if dag_id.startswith("verification_")] == ["late"]

@@ -7,6 +7,7 @@ Private to this collection.
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import typing as t
 from dataclasses import dataclass, field
@@ -165,6 +166,12 @@ def _begin(inputs: Inputs, checks: Checks, airflow: Airflow) -> _dag_run.Begun |
 
 
 def _land(inputs: Inputs) -> Outcome:
+    days = [dt.date.fromisoformat(day) for day in sorted(_data.days(inputs.data))]
+    # The run is for a range, and waits for each day of it.
+    if (days[-1] - days[0]).days >= len(days):
+        raise CheckFailed(
+            f"{days[0]} to {days[-1]} has days without data", "name consecutive days in verify_pipelines_data"
+        )
     bronze = (inputs.platform["buckets"]["bronze"], BRONZE)
     put = _data.upload(inputs.clients["s3"], inputs.landing, bronze, inputs.data)
     if put:

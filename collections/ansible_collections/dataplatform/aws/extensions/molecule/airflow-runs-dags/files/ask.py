@@ -12,11 +12,13 @@ import http.client
 import json
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 HOST, PORT = sys.argv[1], int(sys.argv[2])
 ALICE, VERA = "CN=alice,OU=DataEng,O=Platform", "CN=vera,OU=Audit,O=Platform"
 ROOT, NOBODY = "CN=root,OU=PlatformAdmins,O=Platform", "CN=mallory,OU=Unknown,O=Platform"
+ACCESS = Path("/etc/airflow/access.json")
 DEADLINE = time.monotonic() + 150
 
 
@@ -89,6 +91,23 @@ def forgeries(bearer: dict[str, str]) -> None:
     expect(403, ask(ROOT, "/execution/health"))
 
 
+def demoted() -> None:
+    """A session that began with more rights than its subject has today is over. (A token tells what it is for.)"""
+    _status, _text, cookies = ask(ROOT, "/auth/login/")
+    session = next(cookie.split(";")[0] for cookie in cookies if cookie.startswith("session="))
+    expect(200, ask(ROOT, "/auth/users/list/", Cookie=session))
+    rules = ACCESS.read_text()
+    try:
+        content = json.loads(rules)
+        content["roles"]["admin"] = ["Viewer"]
+        ACCESS.write_text(json.dumps(content))
+        status, _text, cookies = ask(ROOT, "/auth/", Cookie=session)
+        assert (status, [cookie for cookie in cookies if cookie.startswith("_token=e")]) == (302, []), (status, cookies)
+        expect(302, ask(ROOT, "/auth/users/list/", Cookie=session))
+    finally:
+        ACCESS.write_text(rules)
+
+
 def wait(path: str, done: Any) -> Any:
     """What the address answers once it is as wanted. Survives an API server that restarts."""
     bearer, answer = "", (0, "", [])
@@ -135,6 +154,7 @@ def main() -> None:
         ended(sys.argv[4])
     else:
         forgeries(logins())
+        demoted()
         path = start("counts")
         ended(path)
         value = wait(f"{path}/taskInstances/add/xcomEntries/return_value", lambda found: True)["value"]

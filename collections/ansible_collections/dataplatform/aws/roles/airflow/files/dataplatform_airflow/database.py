@@ -1,4 +1,4 @@
-"""Looks after Airflow's database: `python -m dataplatform_airflow.database check|migrate|clean`.
+"""Looks after Airflow's database: `python -m dataplatform_airflow.database check|migrate|serving|clean|restore`.
 
 Its settings come from Airflow's environment file and the secret that Airflow itself uses. Prints one JSON line; exit
 status 1, with the reason, when something is wrong. The lock under which hosts take turns is PostgreSQL's own, and what
@@ -13,7 +13,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 LOCK = 0x41697266  # any number that nobody else locks in this database
 MARK = "migrated for "
 KEEP_BACKUPS = 3
+JOBS = {"scheduler": "SchedulerJob", "dag-processor": "DagProcessorJob", "triggerer": "TriggererJob"}
+"""Components that write into the database that they are at work, and as what."""
+OTHERS = """
+select string_agg(distinct host(client_addr), ', ') from pg_stat_activity
+where usename = current_user and datname = current_database() and pid <> pg_backend_pid()
+"""
+SEEN = "select 1 from job where job_type = %s and hostname = %s and latest_heartbeat >= to_timestamp(%s)"
 # What PostgreSQL says (in English: its `lc_messages` is C) when the role, its password or the database is to be made.
 UNPROVISIONED = ("password authentication failed", "does not exist", "is not permitted to log in")
 
@@ -108,19 +116,23 @@ def check() -> dict[str, Any]:
         raise DatabaseError(f"{reason}. Look at the endpoint, the security group and airflow_database_ca.") from error
 
 
+def postgresql(address: str, *command: str) -> str:
+    """Run a program of PostgreSQL's on the database. Returns what went wrong. The password is in no argument list."""
+    names = {"dbname": "PGDATABASE", "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT"}
+    settings = {names.get(key, f"PG{key.upper()}"): value for key, value in parts(address).items()}
+    done = subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True, check=False)
+    return (done.stderr.strip() or f"exit status {done.returncode}") if done.returncode else ""
+
+
 def backup(address: str, folder: Path, bucket: str, came_from: str) -> str:
-    """Dump the database to `folder` and to the bucket; returns the file. The password is in no argument list."""
+    """Dump the database to `folder` and to the bucket; returns the file."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     now = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
     path = folder / f"airflow-{now}-{came_from or 'unknown'}.dump"
-    values = parts(address)
-    names = {"dbname": "PGDATABASE", "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT"}
-    settings = {names.get(key, f"PG{key.upper()}"): value for key, value in values.items()}
     unfinished = path.with_suffix(".part")
-    command = ["pg_dump", "--format=custom", "--no-owner", f"--file={unfinished}"]
-    done = subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise DatabaseError(f"no backup, so nothing was migrated: {done.stderr.strip()}")
+    failure = postgresql(address, "pg_dump", "--format=custom", "--no-owner", f"--file={unfinished}")
+    if failure:
+        raise DatabaseError(f"no backup, so nothing was migrated: {failure}")
     unfinished.replace(path)
     if bucket:
         boto3.client("s3").upload_file(str(path), bucket, f"airflow/backups/{path.name}")
@@ -162,6 +174,47 @@ def migrate(lock: str, folder: Path, bucket: str) -> dict[str, Any]:
         return {"changed": True, "from": came_from, "to": lock, "backup": saved}
 
 
+def restore(dump: Path) -> dict[str, Any]:
+    """Put a backup in place of all tables, also of those that a newer version added; or leave everything as it is."""
+    address = required()
+    with closing(connect(address)) as connection, turn(connection):
+        if busy := ask(connection, OTHERS):
+            raise DatabaseError(f"Airflow still uses the database: systemctl stop 'airflow-*' on every host, as {busy}")
+        failure = postgresql(address, "pg_restore", "--list", "--file=/dev/null", str(dump))
+        if failure:
+            raise DatabaseError(f"{dump} is no backup: {failure}")
+        ask(connection, "alter schema public rename to replaced")
+        ask(connection, "create schema public authorization pg_database_owner")
+        options = ("--no-owner", "--single-transaction", "--exit-on-error", f"--dbname={parts(address)['dbname']}")
+        failure = postgresql(address, "pg_restore", *options, str(dump))
+        if failure:
+            ask(connection, "drop schema public cascade")
+            ask(connection, "alter schema replaced rename to public")
+            raise DatabaseError(f"nothing was restored: {failure}")
+        ask(connection, "drop schema replaced cascade")
+        # Whichever version is installed next has to look at the tables again.
+        ask(connection, f"comment on database {ask(connection, 'select quote_ident(current_database())')} is null")
+        return {"changed": True, "from": str(dump)}
+
+
+def serving(units: list[str], seconds: int) -> dict[str, Any]:
+    """Wait until components of this host have told the database that they are at work, since they were started last."""
+    from airflow.utils.net import get_hostname
+
+    deadline, host = time.monotonic() + seconds, get_hostname()
+    with closing(connect(required())) as connection:
+        waiting = list(units)
+        while waiting:
+            for unit in list(waiting):
+                started = Path(f"/run/airflow-{unit}/started")  # (away while one that died waits for its next start)
+                if started.exists() and ask(connection, SEEN, JOBS[unit], host, started.stat().st_mtime):
+                    waiting.remove(unit)
+            if waiting and time.monotonic() > deadline:
+                raise DatabaseError(f"not at work after {seconds} seconds: {', '.join(waiting)}")
+            time.sleep(0.5 if waiting else 0)
+    return {"changed": False, "serving": units}
+
+
 def clean(days: int) -> dict[str, Any]:
     """Delete what is older than `days`, unless another host is at it."""
     with closing(connect(required())) as connection:
@@ -172,8 +225,8 @@ def clean(days: int) -> dict[str, Any]:
         return {"changed": True, "before": before}
 
 
-def main() -> int:
-    """Do what the command line asks."""
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = argparse.ArgumentParser(description="Look after Airflow's database.")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("check", help="can Airflow log in, and what was the database migrated for?")
@@ -183,12 +236,26 @@ def main() -> int:
     one.add_argument("--bucket", default="", help="bucket for a copy of it")
     two = verbs.add_parser("clean", help="delete old runs, logs and sessions")
     two.add_argument("--days", type=int, required=True)
-    chosen = parser.parse_args()
+    three = verbs.add_parser("restore", help="put a backup in place of all tables; Airflow must be stopped")
+    three.add_argument("dump", type=Path, help="file of a backup")
+    four = verbs.add_parser("serving", help="wait until components of this host are at work")
+    four.add_argument("units", nargs="*", choices=list(JOBS))
+    four.add_argument("--seconds", type=int, default=120, help="for how long (default: 120)")
+    return parser
+
+
+def main() -> int:
+    """Do what the command line asks."""
+    chosen = parser().parse_args()
+    verbs: dict[str, Callable[[], dict[str, Any]]] = {
+        "check": check,
+        "migrate": lambda: migrate(chosen.lock, chosen.backups, chosen.bucket),
+        "serving": lambda: serving(chosen.units, chosen.seconds),
+        "clean": lambda: clean(chosen.days),
+        "restore": lambda: restore(chosen.dump),
+    }
     try:
-        if chosen.verb == "migrate":
-            result = migrate(chosen.lock, chosen.backups, chosen.bucket)
-        else:
-            result = clean(chosen.days) if chosen.verb == "clean" else check()
+        result = verbs[chosen.verb]()
     except (DatabaseError, psycopg2.Error, BotoCoreError, ClientError, OSError) as error:
         print(f"dataplatform_airflow.database: {error}", file=sys.stderr)
         return 1

@@ -15,8 +15,9 @@ from flask_login import login_user
 
 from dataplatform_airflow import identity
 from dataplatform_airflow.access import access
+from dataplatform_airflow.middleware import claims_of
 
-SESSION_DN, SESSION_END = "dataplatform_dn", "dataplatform_end"
+SESSION_CLAIMS, SESSION_END = "dataplatform_claims", "dataplatform_end"
 log = logging.getLogger(__name__)
 
 
@@ -30,24 +31,30 @@ class CertificateLoginView(AuthView):
         """Log in, and hand out the cookie that Airflow's pages use."""
         security = self.appbuilder.sm
         certificate = identity.current.get()
-        user = security.auth_user_remote_user(request.environ.get(security.auth_remote_user_env_var) or "")
+        user = security.auth_user_remote_user(certificate.dn if certificate else "")
         if certificate is None or user is None:
             abort(403)
         login_user(user)
-        session[SESSION_DN], session[SESSION_END] = certificate.dn, certificate.not_after
+        session[SESSION_CLAIMS] = claims_of(certificate.dn, access.roles(certificate.dn))
+        session[SESSION_END] = certificate.not_after
         g.user = user
         return views.redirect(views.get_safe_url(request.args.get("next", "")))
 
 
 def end_foreign_session() -> None:
-    """Before Flask looks whose session it is: one that another certificate began is over, and so is an old one's."""
+    """Before Flask looks whose session it is: one that another certificate began is over, or one with other roles.
+
+    An earlier certificate of the same subject is another one.
+    """
     if "_user_id" not in session:
         return
     certificate = identity.current.get()
-    if certificate is None or session.get(SESSION_DN) != certificate.dn or not certificate.seconds_left():
+    if certificate is None or not certificate.seconds_left():
         session.clear()
-    elif session.get(SESSION_END) != certificate.not_after:
-        session.clear()  # begun with an earlier certificate of the same subject
+        return
+    today = (claims_of(certificate.dn, access.roles(certificate.dn)), certificate.not_after)
+    if (session.get(SESSION_CLAIMS), session.get(SESSION_END)) != today:
+        session.clear()
 
 
 class CertificateSecurityManager(FabAirflowSecurityManagerOverride):
