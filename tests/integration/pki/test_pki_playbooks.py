@@ -124,6 +124,9 @@ def test_a_wrong_request_is_refused_before_anything_is_changed(
     assert "dev/eve.yaml:8: shell is not a key" in output
     assert not account.objects("registry/")
     assert account.secret_names() == set()
+    # The list of who was revoked lapses after days, and then nobody is let in: it is looked after all the same.
+    kept = account.client("elbv2").describe_trust_store_revocations(TrustStoreArn=account.trust_store_arn)
+    assert len(kept["TrustStoreRevocations"]) == 1
 
 
 def test_what_cannot_be_exported_says_why(account: Account, play: Play, tmp_path: Path) -> None:
