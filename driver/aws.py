@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
@@ -37,17 +38,27 @@ def _status(error: ClientError) -> int:
 
 
 class Account:
-    """An account and region, reached with the target's credentials and endpoints."""
+    """An account and region, reached with the target's credentials and endpoints.
+
+    :raises DriverError: the profile that the environment names is not there
+    """
 
     def __init__(self, environment: Mapping[str, str], region: str) -> None:
         self.region = region
         self.endpoint = environment.get("AWS_ENDPOINT_URL")
-        self._session: Any = boto3.Session(
-            aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
-            aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
-            aws_session_token=environment.get("AWS_SESSION_TOKEN"),
-            region_name=region,
-        )
+        key = environment.get("AWS_ACCESS_KEY_ID")
+        # With keys of its own, the profile that the shell names is another account's business.
+        core = botocore.session.Session(session_vars={"profile": (None, [], None, None)} if key else None)
+        try:
+            self._session: Any = boto3.Session(
+                aws_access_key_id=key,
+                aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
+                aws_session_token=environment.get("AWS_SESSION_TOKEN"),
+                region_name=region,
+                botocore_session=core,
+            )
+        except BotoCoreError as error:
+            raise DriverError(f"no usable AWS credentials: {error}", CREDENTIALS_FIX) from None
         self._clients: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:

@@ -120,6 +120,8 @@ def options(argv: Sequence[str]) -> Options:
     for name, verb in BELONGS.items():
         if getattr(values, name) and values.verb != verb:
             found.error(f"--{name} belongs to {verb}, not to {values.verb}")
+    if values.plan and (values.check or (values.only and "infrastructure" not in values.only)):
+        found.error("--plan applies a file in stage infrastructure: not with --check, nor with --only without it")
     if values.out and not values.out.absolute().parent.is_dir():
         found.error(f"--out {values.out}: there is no folder {values.out.absolute().parent}")
     if action == "apply":

@@ -125,9 +125,10 @@ def check_state(account: Account, project: Project, env: str, bucket: str, key: 
             f"released the state lock of a run that was killed here ({held.operation}, {held.created:%H:%M:%S} UTC)"
         )
         return
+    rehearse = " --rehearse" if account.endpoint else ""
     raise Refused(
         f"the state of {env} is locked by {held.who} ({held.operation}) since {held.created:%Y-%m-%d %H:%M:%S} UTC",
-        f'wait until that run has ended. If it is dead: eval "$(python runner.py --env {env} environment)", '
+        f'wait until that run has ended. If it is dead: eval "$(python runner.py --env {env}{rehearse} environment)", '
         f"then terraform -chdir=terraform/environments/{env} force-unlock {held.id}",
     )
 

@@ -33,12 +33,12 @@ def _facts_path(plan: Path) -> Path:
 
 def _facts(run: Run, terraform: Terraform, plan: Path) -> dict[str, Any]:
     current = terraform.state()
-    source = record.commit(run.processes.capture, run.project.root)
+    source = record.commit(run.processes.capture, run.project.root, without=(plan, _facts_path(plan)))
     return {
         "env": run.env,
         "account_id": run.environment.account_id,
         "commit": source["commit"],
-        "modified": source["modified"],
+        "differences": source["differences"],
         "sha256": hashlib.sha256(plan.read_bytes()).hexdigest(),
         "lineage": current.get("lineage"),
         "serial": current.get("serial"),
@@ -63,6 +63,8 @@ def approved(run: Run, terraform: Terraform, file: Path) -> tuple[Path, str]:
         ) from None
     again = f"make a new one and have it approved: {run.options.command} plan --out FILE"
     for name, value in facts.items():
+        if name == "differences" and approved_facts.get(name) != value:
+            raise Refused(f"{file}: the files that differ from the commit are not those that it was made with", again)
         if approved_facts.get(name) != value:
             raise Refused(f"{file}: its {name} is {approved_facts.get(name)}, but now it is {value}", again)
     mark = f"{run.env}/plans/{facts['sha256']}"

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from urllib.parse import urlsplit
 
 from driver.errors import DriverError, Interrupted
 
@@ -50,9 +51,17 @@ def child_environment(overrides: Mapping[str, str], inherited: Mapping[str, str]
     kept = {
         name: value
         for name, value in source.items()
-        if name in INHERITED or name.startswith("LC_") or (name.startswith("AWS_") and not own)
+        if name in INHERITED or name.startswith(("LC_", "PIP_")) or (name.startswith("AWS_") and not own)
     }
     return {**kept, **overrides}
+
+
+def _passwords(text: str) -> Iterator[str]:
+    """Those in addresses such as `https://user:password@index.example.com/simple`."""
+    for word in text.split():
+        with contextlib.suppress(ValueError):
+            if password := urlsplit(word).password:
+                yield password
 
 
 class Processes:
@@ -71,6 +80,7 @@ class Processes:
         """From now on programs see these variables on top of what they inherit."""
         self.environment = {**child_environment(environment), **({MARK: self.mark} if self.mark else {})}
         secrets = {v for k, v in self.environment.items() if len(v) >= 8 and any(word in k for word in SECRET_NAMES)}
+        secrets |= {password for value in self.environment.values() for password in _passwords(value)}
         self.secrets = sorted(secrets, key=len, reverse=True)
 
     def redact(self, text: str) -> str:

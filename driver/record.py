@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import importlib.metadata
 import json
 import os
 import platform
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -169,13 +170,24 @@ def versions() -> dict[str, str]:
     return found
 
 
-def commit(capture: Callable[..., Any], root: Path) -> dict[str, Any]:
-    """Which source this run used: commit, and whether files differed from it."""
+def commit(capture: Callable[..., Any], root: Path, without: Collection[Path] = ()) -> dict[str, Any]:
+    """Which source this run used: commit, and whether files differed from it, new ones included (but for ``without``).
+
+    ``differences`` is a hash of how they differ; None where nothing does, and without git.
+    """
     if shutil.which("git") is None or not (root / ".git").exists():
-        return {"commit": None, "modified": None}
-    head = capture(["git", "-C", str(root), "rev-parse", "HEAD"])
-    status = capture(["git", "-C", str(root), "status", "--porcelain", "--untracked-files=no"])
-    return {"commit": head.stdout.strip() or None, "modified": bool(status.stdout.strip())}
+        return {"commit": None, "modified": None, "differences": None}
+    git = ["git", "-C", str(root)]
+    head = capture([*git, "rev-parse", "HEAD"])
+    changed = capture([*git, "diff", "--binary", "--no-ext-diff", "HEAD"]).stdout
+    names = capture([*git, "ls-files", "--others", "--exclude-standard", "-z"]).stdout.split("\0")
+    new = [name for name in sorted(names) if (root / name).is_file() and (root / name) not in without]
+    if not changed and not new:
+        return {"commit": head.stdout.strip() or None, "modified": False, "differences": None}
+    digest = hashlib.sha256(changed.encode())
+    for name in new:
+        digest.update(f"\0{name}\0".encode() + (root / name).read_bytes())
+    return {"commit": head.stdout.strip() or None, "modified": True, "differences": digest.hexdigest()}
 
 
 def render(document: dict[str, Any]) -> str:

@@ -70,9 +70,9 @@ def prepared(run: Run) -> tuple[Terraform, bool]:
     work = run.project.work(run.connector.kind, f"{run.env}-unbuilt")
     place = work / "terraform" / "environments" / run.env
     module = _copy(run.project.environment(run.env), place, work / "none.tfstate")
-    modules = work / "terraform" / "modules"
-    modules.unlink(missing_ok=True)
-    modules.symlink_to(run.project.terraform / "modules")
+    for name in ("terraform/modules", "pipelines"):  # what the root module reaches by its own place
+        (work / name).unlink(missing_ok=True)
+        (work / name).symlink_to(run.project.root / name)
     terraform = run.terraform(module, work / "data")
     terraform.init({})
     return terraform, False

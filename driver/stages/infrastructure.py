@@ -21,14 +21,15 @@ from driver.terraform_events import Outcome
 
 @contextmanager
 def holding(run: Run) -> Iterator[None]:
-    """The time in which Terraform may hold the state's lock, noted for the run that comes after a kill."""
+    """The time in which Terraform may hold the state's lock, noted for the run that comes after a kill.
+
+    The note stays when this process is killed or fails: Terraform itself may have died, and left the lock.
+    """
     note = write_private(
         run.project.runs(run.env) / "terraform.json", json.dumps({"run": run.folder.name, "started": now()})
     )
-    try:
-        yield
-    finally:
-        note.unlink(missing_ok=True)  # stays when this process is killed, and only then
+    yield
+    note.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -81,7 +81,10 @@ def _boots_an_agent(run: Run) -> None:
     own = run.environment.values_file
     values: dict[str, Any] = {}
     for path in (own, *sorted(own.parent.glob("*.auto.tfvars"))):
-        values |= tfvars.load(path)[0] if path.is_file() else {}
+        try:
+            values |= tfvars.load(path, run.project.shown(path))[0] if path.is_file() else {}
+        except tfvars.TfvarsError as error:
+            raise Refused(str(error), "correct that line") from None
     if AGENT in (values.get("agents") or {}) or (values.get("nifi_ami_id") and values.get("airflow_ami_id")):
         return
     raise Refused(
@@ -94,7 +97,15 @@ def _boots_an_agent(run: Run) -> None:
 def run(run: Run, stage: Stage) -> None:
     """Credentials, the account they belong to, and the state's lock. :raises Refused: nothing was changed"""
     bucket, key = state.bucket(run), state.key(run.env)
+    _refusing(lambda: run.account)
     _refusing(lambda: lock.settle_leftovers(run.project, run.env, run.processes, run.progress))
+    unsaved = run.project.environment(run.env) / "errored.tfstate"
+    if unsaved.exists():
+        raise Refused(
+            f"{run.project.shown(unsaved)}: an earlier Terraform could not save there what it had made to the bucket",
+            f'eval "$({run.options.command} environment)", then terraform -chdir=terraform/environments/{run.env} '
+            f"state push {unsaved.name}, and remove the file; then run again",
+        )
     with ThreadPoolExecutor(2) as pool:
         caller = pool.submit(run.account.caller)
         held = pool.submit(run.account.object, bucket, f"{key}.tflock")

@@ -75,10 +75,11 @@ def _destroy(run: Run) -> None:
             run.progress.expect(sum(outcome.changes.values()))
             with answering(f"the Spark application of {run.env}"):
                 _stop_spark(run)
-            with answering(f"secrets below dataplatform/{run.env}/"):
-                secrets = _remove_secrets(run)
             with noting(run) as done:
                 terraform.apply(plan, done)
+            # Last: what Terraform refuses to destroy goes on with its keys and passwords.
+            with answering(f"secrets below dataplatform/{run.env}/"):
+                secrets = _remove_secrets(run)
         finally:
             plan.unlink(missing_ok=True)
         stage.detail = f"{outcome.done()}, {secrets} secrets removed"

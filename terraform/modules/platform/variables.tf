@@ -124,6 +124,11 @@ variable "nifi" {
     desired            = number
     target_cpu_percent = optional(number)
   })
+
+  validation {
+    condition     = var.nifi.max == 1
+    error_message = "nifi.max must be 1: NiFi is not clustered here, and a second host would have flows and users of its own."
+  }
 }
 
 variable "nifi_ami_id" {

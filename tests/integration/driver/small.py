@@ -1,4 +1,4 @@
-"""A checkout with a platform of three resources: everything the driver does with Terraform, in seconds."""
+"""A checkout with a platform of four resources: everything the driver does with Terraform, in seconds."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ resource "terraform_data" "slow" {
     command     = "sleep $((SECONDS_TO_SLEEP))"
     environment = { SECONDS_TO_SLEEP = "%(seconds)d" }
   }
+}
+
+# As modules read DAGs and jobs: by the place of the root module.
+resource "terraform_data" "dag" {
+  for_each = fileset("${path.root}/../../../pipelines/dags", "*.py")
 }
 
 resource "aws_s3_bucket" "this" {
@@ -65,6 +70,8 @@ def make(folder: Path) -> Project:
     (project.bootstrap / "main.tf").write_text(BOOTSTRAP)
     (project.bootstrap / "outputs.tf").unlink()
     (folder / "terraform" / "modules").mkdir()
+    (folder / "pipelines" / "dags").mkdir(parents=True)
+    (folder / "pipelines" / "dags" / "one.py").touch()
     for name in ("ansible", "collections"):
         if (folder / name).exists():
             shutil.rmtree(folder / name)

@@ -73,15 +73,15 @@ def applied(built, capsys):
 def test_from_nothing_to_destroyed(run):
     """Plan, apply, nothing to do, drift, destroy; and what each leaves."""
     text = run("plan", expect=2)
-    assert "3 to create" in text
+    assert "4 to create" in text
     assert "is not built yet" in text
     assert run.buckets() == []
 
     text = run("--yes", *INFRASTRUCTURE)
-    assert "3 created" in text
+    assert "4 created" in text
     assert "https://nifi.dev.rehearsal.localhost/nifi/" in text
     record = run.record()
-    assert record["changes"]["terraform"] == {"create": 3, "update": 0, "delete": 0, "replace": 0}
+    assert record["changes"]["terraform"] == {"create": 4, "update": 0, "delete": 0, "replace": 0}
     assert record["versions"]["provider aws"].startswith("5.")
     assert [stage["name"] for stage in record["stages"]][-2:] == ["infrastructure", "evidence"]
     assert len(record["plan_sha256"]) == 64
@@ -200,6 +200,38 @@ def test_a_change_of_the_accounts_own_bucket_is_planned_and_not_applied_with_ano
     assert "1 to create, which is not in dev.tfplan" in text
     run("--yes", *INFRASTRUCTURE)
     assert "no changes" in run("plan")
+
+
+def test_a_state_that_was_not_saved_is_not_passed_over(applied):
+    """Terraform writes it beside the module when the bucket can't be reached, as with keys that have lapsed."""
+    unsaved = applied.project.environment("dev") / "errored.tfstate"
+    unsaved.write_text("{}")
+    try:
+        text = applied("--yes", *INFRASTRUCTURE, expect=3)
+    finally:
+        unsaved.unlink()
+    assert "terraform/environments/dev/errored.tfstate: an earlier Terraform could not save" in text
+    assert "state push errored.tfstate" in text
+
+
+def test_a_destroy_that_terraform_refuses_leaves_the_secrets(applied):
+    secrets = applied.account.client("secretsmanager", ACCOUNT)
+    secrets.create_secret(Name="dataplatform/dev/airflow/config/fernet_key", SecretString="key")
+    main = applied.project.environment("dev") / "main.tf"
+    whole = main.read_text()
+    main.write_text(whole.replace("force_destroy = true", "force_destroy = false"))
+    applied("--yes", *INFRASTRUCTURE)
+    applied.s3().put_object(Bucket="small-dev-example-dev", Key="kept", Body=b"kept")
+    try:
+        assert "BucketNotEmpty" in applied("destroy", "--yes", expect=1)
+        assert [found["Name"] for found in secrets.list_secrets()["SecretList"]] == [
+            "dataplatform/dev/airflow/config/fernet_key"
+        ]
+    finally:
+        applied.s3().delete_object(Bucket="small-dev-example-dev", Key="kept")
+        secrets.delete_secret(SecretId="dataplatform/dev/airflow/config/fernet_key", ForceDeleteWithoutRecovery=True)
+        main.write_text(whole)
+        applied("--yes", *INFRASTRUCTURE)
 
 
 def test_a_held_state_lock_is_refused(applied):

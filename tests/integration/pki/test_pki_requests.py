@@ -196,6 +196,22 @@ def test_own_key_stays_with_the_user(
     assert run(requests_folder())["changed"] is False
 
 
+def test_whoever_takes_a_key_of_their_own_is_not_handed_the_old_one(
+    account: Account, requests_folder: Write, run: Callable[..., dict[str, Any]]
+) -> None:
+    old = by_user(run(requests_folder(alice="DataEng")))["alice"]["serial"]
+    assert account.secret_names()
+    result = run(requests_folder(alice="DataEng", extra=own_csr()))
+    assert by_user(result)["alice"]["delivery"] == "certificate"
+    assert (account.secret_names(), revoked_at_edges(account)) == (set(), {old})
+
+
+def own_csr() -> str:
+    subject = {"common_name": "alice", "organizational_unit": "DataEng", "organization": "Platform"}
+    pem = _pki.csr(subject, _pki.new_key()).decode()
+    return "csr: |\n" + "".join(f"  {line}\n" for line in pem.splitlines())
+
+
 def test_check_mode_tells_and_changes_nothing(
     account: Account, requests_folder: Write, run: Callable[..., dict[str, Any]]
 ) -> None:
@@ -323,12 +339,7 @@ def test_a_kill_at_any_step_is_mended_by_the_next_run(
     after: bool,
     own_key: bool,
 ) -> None:
-    extra = ""
-    if own_key:
-        subject = {"common_name": "alice", "organizational_unit": "DataEng", "organization": "Platform"}
-        pem = _pki.csr(subject, _pki.new_key()).decode()
-        extra = "csr: |\n" + "".join(f"  {line}\n" for line in pem.splitlines())
-    folder = requests_folder(alice="DataEng", extra=extra)
+    folder = requests_folder(alice="DataEng", extra=own_csr() if own_key else "")
     signed: set[str] = set()  # ARNs of all that the CA signed, whoever knows of it
     request_certificate = _acmpca.request_certificate
     monkeypatch.setattr(
@@ -359,6 +370,75 @@ def test_a_kill_at_any_step_is_mended_by_the_next_run(
         keystore, password, _version = _delivery.fetch(account.client("secretsmanager"), "dev", "alice")
         assert _pki.serial_hex(_pki.load_pkcs12(keystore, password)[1]) in live
     assert run(folder)["changed"] is False
+
+
+@pytest.mark.parametrize(
+    "step", [(_delivery, "ensure_secret"), (_registry, "put_certificate")], ids=lambda step: step[1]
+)
+def test_a_renewal_that_is_cut_off_leaves_the_certificate_that_is_in_use(
+    account: Account,
+    requests_folder: Write,
+    run: Callable[..., dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    step: tuple[Any, str],
+) -> None:
+    folder = requests_folder(alice="DataEng", expiry_days=90)
+    old = by_user(run(folder))["alice"]["serial"]
+    real, original = _pki.now, getattr(*step)
+
+    def killed(*arguments: Any, **options: Any) -> Any:
+        original(*arguments, **options)
+        raise Killed
+
+    monkeypatch.setattr(_pki, "now", lambda: real() + dt.timedelta(days=61))
+    with monkeypatch.context() as patch:
+        patch.setattr(*step, killed)
+        with pytest.raises(Killed):
+            run(folder)
+    result = run(folder)
+    assert result["renewed"] == ["alice"]
+    assert old not in revoked_at_edges(account) | revoked_at_ca(account)
+    monkeypatch.setattr(_pki, "now", real)  # by the CA's clock the new one is not old yet
+    assert run(folder)["changed"] is False
+
+
+def test_what_another_run_revoked_meanwhile_stays_on_the_list(
+    account: Account, requests_folder: Write, run: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mallory = by_user(run(requests_folder(alice="DataEng", mallory="DataEng")))["mallory"]["serial"]
+    observe = _issuance.observe
+
+    def slowly(*arguments: Any) -> Any:
+        monkeypatch.setattr(_issuance, "observe", observe)
+        seen = observe(*arguments)
+        run(requests_folder(mallory=None))
+        return seen
+
+    with_mallory = requests_folder()
+    monkeypatch.setattr(_issuance, "observe", slowly)
+    run(with_mallory)
+    assert mallory in revoked_at_edges(account)
+
+
+def test_what_cannot_be_settled_stops_nobody_else(
+    account: Account, requests_folder: Write, run: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bob = by_user(run(requests_folder(bob="Analytics")))["bob"]["serial"]
+    with monkeypatch.context() as patch:
+        patch.setattr(_acmpca, "get", lambda *_: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            run(requests_folder(alice="DataEng"))
+    assert account.objects("registry/pending/")
+
+    def refused(*_arguments: Any) -> Any:
+        raise _aws.AwsError("acm-pca get_certificate: RequestFailedException", "RequestFailedException")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_acmpca, "get", refused)
+        result = run(requests_folder(bob=None))
+    assert list(result["errors"]) == ["alice"]
+    assert bob in revoked_at_edges(account)
+    assert by_user(run(requests_folder()))["alice"]["status"] == "issued"
 
 
 def serials_of(account: Account, arns: set[str]) -> set[str]:

@@ -51,6 +51,14 @@ def test_a_refusal_names_what_was_asked_and_whose_rights_are_missing(account: Ac
     assert "see that they may do this" in error.value.fix
 
 
+def test_a_profile_that_is_not_there_is_named_and_with_own_keys_not_asked_for(monkeypatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "dev-typo")
+    assert Account(KEYS, "eu-central-1").client("s3").meta.region_name == "eu-central-1"
+    with pytest.raises(DriverError, match=r"no usable AWS credentials: .*dev-typo") as error:
+        Account({}, "eu-central-1")
+    assert "AWS_PROFILE" in error.value.fix
+
+
 @pytest.mark.parametrize("call", ["object", "put_object", "bucket", "bucket_key"])
 def test_without_credentials_the_fix_is_credentials(account: Account, monkeypatch, call: str) -> None:
     def nobody(*_: object, **__: object) -> None:

@@ -72,6 +72,8 @@ def test_applying_certificates_is_a_run_like_any_other():
         ["--env", "dev", "certificates", "export", "alice"],
         ["--env", "dev", "plan", "--out", "missing/plan"],
         ["--env", "dev", "--reh"],
+        ["--env", "dev", "--plan", "dev.tfplan", "--check"],
+        ["--env", "dev", "--plan", "dev.tfplan", "--only", "configuration"],
     ],
 )
 def test_nonsense_is_refused_with_code_3(arguments, tmp_path, capsys):

@@ -91,6 +91,12 @@ def test_hosts_that_nobody_could_reach_are_not_built(run, values):
     preflight.reaches_hosts(run)
 
 
+def test_a_value_file_that_can_not_be_read_is_a_refusal_with_its_line(run):
+    run.environment.values_file.with_name("sizing.auto.tfvars").write_text('\nnifi_instance_type = "m7g.large\n')
+    with pytest.raises(Refused, match=r"environments/dev/sizing\.auto\.tfvars:2: "):
+        preflight.reaches_hosts(run)
+
+
 def test_agents_may_be_named_in_a_file_beside(run):
     install(run)
     bundle(run)

@@ -46,6 +46,14 @@ def test_credentials_of_two_accounts_do_not_mix(monkeypatch):
     assert "AWS_SESSION_TOKEN" not in found
 
 
+def test_the_index_that_pip_uses_reaches_who_builds_the_wheels_and_its_password_nobody_else(monkeypatch):
+    monkeypatch.setenv("PIP_INDEX_URL", "https://reader:not-for-logs@index.example.com/simple")
+    processes = Processes({})
+    assert "PIP_INDEX_URL=https://reader:not-for-logs@" in processes.capture(["env"]).stdout
+    shown = processes.redact("cannot fetch https://reader:not-for-logs@index.example.com/simple")
+    assert shown == "cannot fetch https://reader:********@index.example.com/simple"
+
+
 def test_secrets_are_redacted():
     processes = Processes({"AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI", "AWS_REGION": "eu-central-1"})
     assert processes.redact("key wJalrXUtnFEMI in eu-central-1") == "key ******** in eu-central-1"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 
 import pytest
 
 from driver import record
+from driver.process import Processes
 
 
 @pytest.fixture
@@ -71,6 +73,34 @@ def test_names_are_text_not_markup(made, tmp_path):
     page = made.write(tmp_path, 1).read_text()
     assert "<script>" not in page
     assert "<b>let in" not in page
+
+
+def test_what_differs_from_the_commit_is_told_apart(tmp_path):
+    """An approved plan is applied with the files that it was made with, new ones included."""
+
+    def facts():
+        return record.commit(Processes({}).capture, tmp_path)
+
+    def git(*arguments):
+        subprocess.run(["git", "-C", str(tmp_path), *arguments], check=True, capture_output=True)
+
+    assert facts() == {"commit": None, "modified": None, "differences": None}
+    (tmp_path / "access.yml").write_text("one\n")
+    (tmp_path / ".gitignore").write_text("ignored\n")
+    git("init", "--quiet")
+    git("add", ".")
+    git("-c", "user.name=test", "-c", "user.email=test@example.com", "commit", "--quiet", "--message", "one")
+    (tmp_path / "ignored").touch()
+    clean = facts()
+    assert (len(clean["commit"]), clean["modified"], clean["differences"]) == (40, False, None)
+    seen = set()
+    for path, text in (("access.yml", "two\n"), ("access.yml", "three\n"), ("eve.yaml", "a\n"), ("eve.yaml", "b\n")):
+        (tmp_path / path).write_text(text)
+        assert facts()["modified"] is True
+        seen.add(facts()["differences"])
+    assert len(seen) == 4
+    git("checkout", "--quiet", "access.yml")
+    assert record.commit(Processes({}).capture, tmp_path, without=[tmp_path / "eve.yaml"]) == clean
 
 
 def test_old_runs_go(tmp_path):

@@ -106,6 +106,15 @@ run "refuses_a_package_that_is_another" {
   expect_failures = [aws_s3_object.agent]
 }
 
+run "refuses_a_second_nifi_host" {
+  variables {
+    nifi = { instance_type = "t3.large", min = 1, max = 2, desired = 1 }
+  }
+
+  command         = plan
+  expect_failures = [var.nifi]
+}
+
 run "refuses_an_account_that_is_none" {
   variables {
     account_id = "dev"

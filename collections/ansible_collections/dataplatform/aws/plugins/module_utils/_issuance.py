@@ -29,6 +29,8 @@ from ansible_collections.dataplatform.aws.plugins.module_utils import (
 
 # Failures that concern one user and must not stop the others.
 ONE_USER = (_aws.AwsError, _pki.PkiError, _dn.DnError, _delivery.DeliveryError)
+# What GetCertificate says of a request that will never be a certificate.
+NEVER_SIGNED = ("RequestFailedException", "ResourceNotFoundException")
 
 
 @dataclass(frozen=True)
@@ -98,16 +100,27 @@ def observe(account: Account, requests: Iterable[_requests.Request], registry: _
     )
 
 
-def settle(account: Account, registry: _registry.Registry) -> _registry.Registry:
-    """End what a killed run began: learn of every certificate that it may have had signed. Returns the registry anew.
+def settle(account: Account, registry: _registry.Registry) -> tuple[_registry.Registry, dict[str, str]]:
+    """End what a killed run began: learn of every certificate that it may have had signed.
+
+    Returns the registry anew, and a text for each user for whom that failed.
 
     While the token lives, AWS answers the same request with the same certificate. Afterwards an unknown certificate may
     exist, without a key: that died with the process.
     """
+    errors: dict[str, str] = {}
     if not registry.pending:
-        return registry
+        return registry, errors
 
     def one(pending: _registry.Pending) -> None:
+        try:
+            settle_one(pending)
+        except ONE_USER as error:
+            errors[pending.user] = f"what an earlier run had begun: {error}"
+            if getattr(error, "code", "") in NEVER_SIGNED:
+                _registry.forget(account.s3, account.bucket, pending)
+
+    def settle_one(pending: _registry.Pending) -> None:
         arn = pending.certificate_arn
         if arn is None and _pki.now() - _pki.parse_rfc3339(pending.started_at) < _acmpca.TOKEN_LIFETIME:
             arn = _request(account, pending)
@@ -120,7 +133,7 @@ def settle(account: Account, registry: _registry.Registry) -> _registry.Registry
         _registry.forget(account.s3, account.bucket, pending)
 
     _aws.in_parallel(one, list(registry.pending.values()))
-    return _registry.load(account.s3, account.bucket)
+    return _registry.load(account.s3, account.bucket), errors
 
 
 def _request(account: Account, pending: _registry.Pending) -> str:
@@ -202,9 +215,14 @@ def _deliver_secret(
 def deliver_certificate(
     account: Account, record: _registry.Record, issued: _acmpca.Issued | None = None
 ) -> _registry.Record:
-    """Publish the certificate in use, and note that the user can have it. Returns the record."""
+    """Publish the certificate in use, and note that the user can have it. Returns the record.
+
+    Who has a key of their own now had, perhaps, one that was made here: it is handed over no more.
+    """
     found = issued or _acmpca.get(account.pca, account.ca_arn, record.certificate_arn)
     _registry.put_certificate(account.s3, account.bucket, record.user, found)
+    if record.delivery == "certificate":
+        _delivery.delete(account.secrets, account.env, record.user)
     delivered = record.changed(delivered_at=_pki.rfc3339(_pki.now()))
     _registry.save(account.s3, account.bucket, delivered)
     return delivered
@@ -275,10 +293,14 @@ class Run:
             _delivery.put_policy(self.account.secrets, name, self.account.principal(requests[user]))
 
     def publish(self, crl: Iterable[str]) -> None:
-        """Write the list for the edges with the time of now; say whether serials were added."""
+        """Write the list for the edges with the time of now; say whether serials were added.
+
+        What is on it stays until it has expired: another run may have revoked it since this one read the registry.
+        """
         now = _pki.now()
         before = _registry.read_revocations(self.account.s3, self.account.bucket)
         serials = _registry.revoked_serials(self.records.values(), now) | set(crl)
+        serials |= (before or set()) - _registry.expired_serials(self.records.values(), now)
         updated = _registry.publish_revocations(self.account.s3, self.account.bucket, serials, now)
         self.outcome.revocation_list = {
             "bucket": self.account.bucket,

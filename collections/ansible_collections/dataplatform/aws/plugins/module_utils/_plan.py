@@ -80,9 +80,9 @@ def renewal_due(record: _registry.Record, now: dt.datetime, renew_before: dt.tim
 
 
 def newest(records: Iterable[_registry.Record], now: dt.datetime, sha256: str | None = None) -> _registry.Record | None:
-    """The delivered certificate that lasts longest, of this reviewed request (None: of any)."""
+    """The delivered certificate that lasts longest, or came last, of this reviewed request (None: of any)."""
     found = [r for r in records if r.live(now) and r.delivered_at and sha256 in (None, r.request_sha256)]
-    return max(found, key=lambda record: record.not_after, default=None)
+    return max(found, key=lambda record: (record.not_after, record.delivered_at or ""), default=None)
 
 
 def _plan_user(
@@ -112,6 +112,9 @@ def _plan_user(
     if active is None:
         because = "the reviewed request changed" if old else "no valid certificate"
         plan.obtain.append(Obtain(request, "replaced" if old else "issued", because))
+    elif lost and renewal_due(active, now, renew_before) and any(r.request_sha256 == sha256 for r in undelivered):
+        # (Cut off after the secrets. The one before is in use until then, as with every renewal.)
+        plan.obtain.append(Obtain(request, "renewed", "its renewal was cut off"))
     elif lost:
         plan.obtain.append(Obtain(request, "replaced", "its secrets are gone or changed"))
         plan.supersede.append(Revocation(active, SUPERSEDED, urgent=False))

@@ -59,8 +59,9 @@ def reconcile(clients: tuple[t.Any, ...], options: Mapping[str, t.Any], check: b
     registry = _registry.load(account.s3, account.bucket)
     _refuse_emptiness(requests, registry, options)
     unfinished = bool(registry.pending)
+    unsettled: dict[str, str] = {}
     if not check:
-        registry = _issuance.settle(account, registry)
+        registry, unsettled = _issuance.settle(account, registry)
     observed = _issuance.observe(account, requests, registry)
     now = _pki.now()
     plan = _plan.make(requests, registry, now, dt.timedelta(days=options["renew_before_days"]), observed)
@@ -71,6 +72,8 @@ def reconcile(clients: tuple[t.Any, ...], options: Mapping[str, t.Any], check: b
     else:
         run = _issuance.Run(account, registry, plan)
         outcome = run.run(requests, observed.crl)
+        still = {user: text for user, text in unsettled.items() if user not in outcome.done}
+        outcome.errors = {**still, **outcome.errors}
         _registry.prune(account.s3, account.bucket, registry.all(), now)
         result = _done(outcome, options["rules"], unfinished or plan.changes)
         records = list(run.records.values())

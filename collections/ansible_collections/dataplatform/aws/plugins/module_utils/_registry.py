@@ -211,6 +211,11 @@ def revoked_serials(records: Iterable[Record], now: dt.datetime) -> set[str]:
     return {record.serial for record in records if record.revoked_at and record.expires + KEEP_REVOKED > now}
 
 
+def expired_serials(records: Iterable[Record], now: dt.datetime) -> set[str]:
+    """Serials that need not be on the list any more, revoked or not."""
+    return {record.serial for record in records if record.expires + KEEP_REVOKED <= now}
+
+
 def read_revocations(s3: t.Any, bucket: str) -> set[str] | None:
     """The serials on the list as it is; None when there is no list."""
     body = get_object(s3, bucket, REVOCATIONS)
