@@ -72,6 +72,14 @@ def variable(pid: int, name: str) -> str | None:
     )
 
 
+def directory(pid: int) -> str:
+    """Where another process works; empty when it can't be asked."""
+    try:
+        return os.readlink(f"/proc/{pid}/cwd")
+    except OSError:
+        return ""
+
+
 def _command(pid: int) -> list[str]:
     try:
         raw = Path(f"/proc/{pid}/cmdline").read_bytes()

@@ -151,9 +151,9 @@ def _ours_and_dead(project: Project, env: str, held: Held, endpoint: str | None)
 
 
 def _at_work(env: str, endpoint: str | None) -> bool:
-    """Whether a Terraform of whatever checkout works on that environment of the same account."""
+    """Whether a Terraform of whatever checkout works on that environment of the account, by a runner or by hand."""
     return any(
         leftovers.variable(pid, "AWS_ENDPOINT_URL") == endpoint
         for pid, command in leftovers.named("terraform").items()
-        if any(part.endswith(f"environments/{env}") for part in command)
+        if any(part.endswith(f"environments/{env}") for part in [*command, leftovers.directory(pid)])
     )

@@ -174,6 +174,21 @@ def test_while_a_terraform_works_on_that_state_its_lock_stays(project, monkeypat
         check(bucket, project)
 
 
+def test_a_terraform_that_somebody_runs_by_hand_keeps_its_lock(project, monkeypatch, tmp_path):
+    note(project, datetime.now(UTC) - timedelta(minutes=1))
+    place = tmp_path / "elsewhere" / "environments" / "dev"
+    place.mkdir(parents=True)
+    by_hand = subprocess.Popen(["sleep", "600"], cwd=place)
+    monkeypatch.setattr(leftovers, "named", lambda name: {by_hand.pid: ["terraform", "apply"]})
+    monkeypatch.setattr(leftovers, "variable", lambda pid, name: Bucket.endpoint)
+    try:
+        with pytest.raises(Refused):
+            check(Bucket(Who=ours()), project)
+    finally:
+        by_hand.kill()
+        by_hand.wait()
+
+
 def test_a_lock_that_cannot_be_read_is_held(project):
     bucket = Bucket()
     bucket.body = b"not json"
