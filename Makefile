@@ -4,6 +4,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
+ifneq ($(words $(CURDIR)),1)
+$(error the checkout's path must not contain spaces: $(CURDIR))
+endif
+
 ENV ?= dev
 CACHE := $(CURDIR)/.cache
 VENV := $(CACHE)/venv
@@ -27,7 +31,6 @@ setup: $(VENV)/.ready ## install what is needed: Debian packages (as root) and a
 
 $(VENV)/.ready: requirements/dev.txt tools/setup.sh
 	tools/setup.sh
-	touch $@
 
 .PHONY: rehearse
 rehearse: setup ## build, configure and verify ENV on this machine (ENV=dev|ppd|prod, default dev)

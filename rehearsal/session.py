@@ -12,7 +12,7 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import Any
 
-from rehearsal import balancer, teardown
+from rehearsal import balancer, machine, teardown
 from rehearsal.accounts import API, API_PORT, AccountSession, Opened, Registry, answering
 from rehearsal.archive_upload import Uploads
 from rehearsal.balancer import certificates
@@ -62,6 +62,8 @@ def open_account(env: str, values: Mapping[str, Any], progress: Progress) -> dic
         adopted = _adopt_account()
         for done in network.make_way(IPv4Network(values["vpc_cidr"])):
             progress(done)
+        for obstacle in machine.obstacles(values["vpc_cidr"]):
+            progress(f"if hosts do not come up: {obstacle}")
         if not adopted:
             _start_account(progress)
         registry = Registry(STATE)

@@ -38,6 +38,25 @@ missing_packages() {
   done
 }
 
+policy=/usr/sbin/policy-rc.d
+policy_mark="# dataplatform setup"
+
+keep_services_off() {
+  if [ ! -e "$policy" ]; then
+    trap let_services_start EXIT
+    trap 'exit 130' INT TERM HUP
+    printf '#!/bin/sh\n%s\nexit 101\n' "$policy_mark" >"$policy"
+    chmod 0755 "$policy"
+  fi
+}
+
+# Also what an earlier setup left behind that was killed.
+let_services_start() {
+  if grep -qsxF "$policy_mark" "$policy"; then
+    rm -f "$policy" || true
+  fi
+}
+
 install_packages() {
   command -v dpkg-query >/dev/null || {
     echo "setup: not a Debian machine: install the equivalents of: ${packages[*]}" >&2
@@ -54,16 +73,10 @@ install_packages() {
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq
   # Services stay off: the rehearsal starts its own processes and ends them.
-  local policy=/usr/sbin/policy-rc.d
-  local ours=no
-  if [ ! -e "$policy" ]; then
-    printf '#!/bin/sh\nexit 101\n' >"$policy"
-    chmod 0755 "$policy"
-    ours=yes
-  fi
   local code=0
+  keep_services_off
   apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$cache/apt.log" 2>&1 || code=$?
-  [ "$ours" = yes ] && rm -f "$policy"
+  let_services_start
   if [ "$code" -ne 0 ]; then
     echo "setup: apt-get failed ($code); the end of $cache/apt.log:" >&2
     tail -n 20 "$cache/apt.log" >&2
@@ -99,6 +112,11 @@ check_terraform() {
   echo "setup: terraform (1.11.1 or newer) is not on the PATH: install it from its vendor before the first run" >&2
 }
 
+let_services_start
 install_packages
 install_python
 check_terraform
+# Without the packages (no root) the next make looks again.
+if [ -z "$(missing_packages)" ] || ! command -v dpkg-query >/dev/null; then
+  touch "$cache/venv/.ready"
+fi

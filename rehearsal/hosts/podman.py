@@ -30,6 +30,10 @@ CONTAINERS_CONF = """\
 # Explicit: root may lack CAP_SYS_RESOURCE, and then podman's own defaults cannot be set.
 default_ulimits = ["nofile=20000:20000", "nproc=32768:32768"]
 pids_limit = 0
+# systemd in a host mounts for the sandboxes of its units, which podman's own profile denies where AppArmor is on
+apparmor_profile = "unconfined"
+# what they call is on this machine, where no proxy of it reaches
+http_proxy = false
 [engine]
 runtime = "runc"
 # Without systemd as process 1 there is no other; with it, this one works as well.
@@ -48,6 +52,8 @@ network_config_dir = "{root}/networks"
 """
 OUTSIDE = ("/var/tmp", "/var/lib/containers", "/run/containers", "/run/netns", "/run/runc")  # noqa: S108
 """Places where podman and its helpers write whatever their settings say: inside the namespace they lie below .cache."""
+ELSEWHERE = ("CONTAINER_", "CONTAINERS_", "DOCKER_HOST", "STORAGE_")
+"""Variables that make podman a client of a service (CONTAINER_HOST), or name other settings and storage."""
 STORAGE_CONF = """\
 [storage]
 driver = "overlay"
@@ -105,9 +111,10 @@ class Podman:
         return ["nsenter", f"--mount={self._pin}", f"--wd={folder}", "--", *command]
 
     def environment(self) -> dict[str, str]:
-        """The inherited variables with podman's settings files."""
+        """The inherited variables with podman's settings files, and without what leads to another podman."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(ELSEWHERE)}
         return {
-            **os.environ,
+            **inherited,
             "CONTAINERS_CONF": str(self.folder / "containers.conf"),
             "CONTAINERS_STORAGE_CONF": str(self.folder / "storage.conf"),
         }
