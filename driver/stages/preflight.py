@@ -16,7 +16,7 @@ from driver.run import Run, Stage
 
 TERRAFORM = (1, 11, 1)  # the first with write-only arguments, and with the S3 backend's own locking
 SESSIONS = "session-manager-plugin"
-AGENT = "amazon-ssm-agent"
+AGENT, METRICS = "amazon-ssm-agent", "amazon-cloudwatch-agent"
 BUNDLE = "DATAPLATFORM_RDS_CA_BUNDLE"
 BUNDLE_URL = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
 
@@ -85,7 +85,14 @@ def _boots_an_agent(run: Run) -> None:
             values |= tfvars.load(path, run.project.shown(path))[0] if path.is_file() else {}
         except tfvars.TfvarsError as error:
             raise Refused(str(error), "correct that line") from None
-    if AGENT in (values.get("agents") or {}) or (values.get("nifi_ami_id") and values.get("airflow_ami_id")):
+    agents, own_images = values.get("agents") or {}, values.get("nifi_ami_id") and values.get("airflow_ami_id")
+    if METRICS not in agents and not own_images:
+        run.progress.line(
+            f"{run.project.shown(own)}: agents has no {METRICS}: hosts send no logs and metrics, "
+            f"so the alarm {run.env}-airflow-scheduler-heartbeat stays on, and "
+            f"{run.env}-airflow-failed-runs never rings"
+        )
+    if AGENT in agents or own_images:
         return
     raise Refused(
         f"{run.project.shown(own)}: agents has no {AGENT}, without which Ansible reaches no host of Debian's image",

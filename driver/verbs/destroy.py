@@ -62,7 +62,8 @@ def _destroy(run: Run) -> None:
         plan = run.folder / "destroy.tfplan"
         try:
             outcome = terraform.plan(plan, state.var_files(run), destroy=True)
-            guarded = _guarded(terraform.show(plan))
+            found = terraform.show(plan)
+            guarded = _guarded(found)
             if guarded and not run.connector.disposable:
                 raise Refused(
                     f"{run.env} is protected from deletion: {', '.join(guarded)}",
@@ -74,7 +75,8 @@ def _destroy(run: Run) -> None:
                 outcome = _lift_protection(run, terraform, plan)
             run.progress.expect(sum(outcome.changes.values()))
             with answering(f"the Spark application of {run.env}"):
-                _stop_spark(run)
+                for identifier in _applications(found):
+                    _stop_spark(run, identifier)
             with noting(run) as done:
                 terraform.apply(plan, done)
             # Last: what Terraform refuses to destroy goes on with its keys and passwords.
@@ -115,15 +117,20 @@ def _lift_protection(run: Run, terraform: Terraform, plan: Path) -> Outcome:
     return terraform.plan(plan, state.var_files(run), destroy=True)
 
 
-def _stop_spark(run: Run) -> None:
+def _applications(plan: Mapping[str, Any]) -> list[str]:
+    """Ids of Spark applications that will go. (The platform document says them too, and goes first.)"""
+    return [
+        str(entry["change"]["before"]["id"])
+        for entry in plan.get("resource_changes", [])
+        if entry["type"] == "aws_emrserverless_application" and "delete" in entry["change"]["actions"]
+    ]
+
+
+def _stop_spark(run: Run, identifier: str) -> None:
     """EMR Serverless deletes an application only when it is stopped, and stops one only when no job runs.
 
     Source: https://docs.aws.amazon.com/emr-serverless/latest/APIReference/API_StopApplication.html
     """
-    found = run.account.platform(run.env) or {}
-    identifier = found.get("processing", {}).get("application_id")
-    if not identifier:
-        return
     client: Any = run.account.client("emr-serverless")
     try:
         deadline = time.monotonic() + PATIENCE

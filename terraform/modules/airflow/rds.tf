@@ -66,7 +66,8 @@ resource "aws_db_instance" "this" {
   skip_final_snapshot       = !var.deletion_protection
   final_snapshot_identifier = var.deletion_protection ? "${local.name}-final" : null
 
-  auto_minor_version_upgrade      = true
+  # A minor version that is named is kept: one that RDS has upgraded by itself can't be taken back, and every later plan would try.
+  auto_minor_version_upgrade      = !strcontains(var.database.engine_version, ".")
   apply_immediately               = var.database.apply_immediately
   enabled_cloudwatch_logs_exports = ["postgresql"]
 

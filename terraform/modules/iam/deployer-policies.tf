@@ -82,7 +82,7 @@ data "aws_iam_policy_document" "plan" {
   # What Terraform puts there itself: public certificates, packages, code.
   statement {
     sid     = "ReadOwnObjects"
-    actions = ["s3:GetObject", "s3:GetObjectTagging"]
+    actions = ["s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectVersion"]
     resources = concat(
       ["${var.bucket_arns["certificates"]}/trust-store/*", "${var.bucket_arns["dags"]}/*"],
       [for prefix in ["agents", "jobs"] : "${var.bucket_arns["artifacts"]}/${prefix}/*"],
@@ -146,6 +146,13 @@ data "aws_iam_policy_document" "apply" {
     }
   }
 
+  # The provider revokes a certificate before it forgets it; of a root it takes AWS's refusal, of a missing permission not.
+  statement {
+    sid       = "ReplaceTheirCertificates"
+    actions   = ["acm-pca:RevokeCertificate"]
+    resources = ["arn:${local.partition}:acm-pca:${var.region}:${local.account_id}:certificate-authority/*"]
+  }
+
   statement {
     sid = "Buckets"
     actions = [
@@ -162,8 +169,8 @@ data "aws_iam_policy_document" "apply" {
       "autoscaling:AttachLoadBalancerTargetGroups", "autoscaling:CancelInstanceRefresh", "autoscaling:CreateAutoScalingGroup",
       "autoscaling:CreateOrUpdateTags", "autoscaling:DeleteAutoScalingGroup", "autoscaling:DeletePolicy", "autoscaling:DeleteTags",
       "autoscaling:DetachLoadBalancerTargetGroups", "autoscaling:DisableMetricsCollection", "autoscaling:EnableMetricsCollection",
-      "autoscaling:PutScalingPolicy", "autoscaling:SetInstanceProtection", "autoscaling:StartInstanceRefresh",
-      "autoscaling:UpdateAutoScalingGroup",
+      "autoscaling:PutScalingPolicy", "autoscaling:ResumeProcesses", "autoscaling:SetInstanceProtection",
+      "autoscaling:StartInstanceRefresh", "autoscaling:SuspendProcesses", "autoscaling:UpdateAutoScalingGroup",
     ]
     resources = [
       "arn:${local.partition}:autoscaling:${var.region}:${local.account_id}:autoScalingGroup:*:autoScalingGroupName/${var.env}-*",
@@ -225,6 +232,13 @@ data "aws_iam_policy_document" "apply" {
     sid       = "Names"
     actions   = ["route53:ChangeResourceRecordSets"]
     resources = ["arn:${local.partition}:route53:::hostedzone/*"]
+  }
+
+  # An interface endpoint with private names comes with a hosted zone, which EC2 associates on the caller's behalf.
+  statement {
+    sid       = "EndpointNames"
+    actions   = ["route53:AssociateVPCWithHostedZone"]
+    resources = ["*"]
   }
 
   statement {

@@ -65,6 +65,13 @@ data "aws_iam_policy_document" "operator" {
     }
   }
 
+  # session-manager-plugin signs this call since 1.2.764.0. The session's id begins with the session's name, not with the user's id.
+  statement {
+    sid       = "SessionData"
+    actions   = ["ssmmessages:OpenDataChannel"]
+    resources = ["arn:${local.partition}:ssm:${var.region}:${local.account_id}:session/*"]
+  }
+
   statement {
     sid       = "PassFiles"
     actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]

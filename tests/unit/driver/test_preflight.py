@@ -91,6 +91,21 @@ def test_hosts_that_nobody_could_reach_are_not_built(run, values):
     preflight.reaches_hosts(run)
 
 
+def test_without_the_agent_for_metrics_it_says_which_alarms_mean_nothing(run, monkeypatch):
+    install(run)
+    bundle(run)
+    said: list[str] = []
+    monkeypatch.setattr(run.progress, "line", lambda text, *_: said.append(text))
+    preflight.reaches_hosts(run)
+    assert "agents has no amazon-cloudwatch-agent" in said[0]
+    assert "dev-airflow-scheduler-heartbeat stays on" in said[0]
+    run.environment.values_file.write_text(
+        AGENTS.replace("}\n}", '}\n  amazon-cloudwatch-agent = { file = "a", sha256 = "0" }\n}')
+    )
+    preflight.reaches_hosts(run)
+    assert len(said) == 1
+
+
 def test_a_value_file_that_can_not_be_read_is_a_refusal_with_its_line(run):
     run.environment.values_file.with_name("sizing.auto.tfvars").write_text('\nnifi_instance_type = "m7g.large\n')
     with pytest.raises(Refused, match=r"environments/dev/sizing\.auto\.tfvars:2: "):

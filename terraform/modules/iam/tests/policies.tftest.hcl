@@ -132,6 +132,23 @@ run "deployers_reach_what_the_runner_reads_and_writes" {
   }
 }
 
+run "deployers_and_operators_may_what_their_tools_call" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for action in ["autoscaling:SuspendProcesses", "acm-pca:RevokeCertificate", "route53:AssociateVPCWithHostedZone", "s3:GetObjectVersion"] :
+      contains(flatten([for s in jsondecode(data.aws_iam_policy_document.apply.json).Statement : s.Action]), action)
+    ])
+    error_message = "the provider suspends processes of groups, revokes certificates of CAs; AWS associates endpoints' zones and reads the trust store's version"
+  }
+
+  assert {
+    condition     = contains(flatten([for s in jsondecode(data.aws_iam_policy_document.operator.json).Statement : s.Action]), "ssmmessages:OpenDataChannel")
+    error_message = "session-manager-plugin opens the session's channel with the caller's rights"
+  }
+}
+
 run "the_operator_reaches_this_environments_hosts_and_reads_no_secret" {
   command = plan
 
