@@ -179,7 +179,9 @@ def restore(dump: Path) -> dict[str, Any]:
     address = required()
     with closing(connect(address)) as connection, turn(connection):
         if busy := ask(connection, OTHERS):
-            raise DatabaseError(f"Airflow still uses the database: systemctl stop 'airflow-*' on every host, as {busy}")
+            raise DatabaseError(
+                f"Airflow still uses the database: systemctl stop 'airflow-*' on every host, as on {busy}"
+            )
         failure = postgresql(address, "pg_restore", "--list", "--file=/dev/null", str(dump))
         if failure:
             raise DatabaseError(f"{dump} is no backup: {failure}")
@@ -197,6 +199,14 @@ def restore(dump: Path) -> dict[str, Any]:
         return {"changed": True, "from": str(dump)}
 
 
+def started(unit: str) -> float | None:
+    """When a component was started last; None while one that died waits for its next start."""
+    try:
+        return Path(f"/run/airflow-{unit}/started").stat().st_mtime
+    except FileNotFoundError:
+        return None
+
+
 def serving(units: list[str], seconds: int) -> dict[str, Any]:
     """Wait until components of this host have told the database that they are at work, since they were started last."""
     from airflow.utils.net import get_hostname
@@ -206,8 +216,8 @@ def serving(units: list[str], seconds: int) -> dict[str, Any]:
         waiting = list(units)
         while waiting:
             for unit in list(waiting):
-                started = Path(f"/run/airflow-{unit}/started")  # (away while one that died waits for its next start)
-                if started.exists() and ask(connection, SEEN, JOBS[unit], host, started.stat().st_mtime):
+                since = started(unit)
+                if since and ask(connection, SEEN, JOBS[unit], host, since):
                     waiting.remove(unit)
             if waiting and time.monotonic() > deadline:
                 raise DatabaseError(f"not at work after {seconds} seconds: {', '.join(waiting)}")
