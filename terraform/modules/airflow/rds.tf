@@ -34,6 +34,7 @@ resource "aws_db_instance" "this" {
   #checkov:skip=CKV_AWS_118:CloudWatch's own metrics, once a minute, serve the alarms
   #checkov:skip=CKV_AWS_157:A value of the environment
   #checkov:skip=CKV_AWS_161:Airflow logs in with a password that a role rotates; IAM tokens last 15 minutes, pooled connections longer
+  #checkov:skip=CKV_AWS_226:Unless a minor version is named, which is to stay then
   #checkov:skip=CKV_AWS_293:A value of the environment
   #checkov:skip=CKV_AWS_353:Slow statements are in the log
   identifier     = local.name
