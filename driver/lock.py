@@ -107,9 +107,12 @@ class Held:
         return cls(values["ID"], values["Who"], values["Operation"].removeprefix("OperationType").lower(), created)
 
 
-def check_state(account: Account, project: Project, env: str, bucket: str, key: str, progress: Progress) -> None:
+def check_state(
+    account: Account, project: Project, env: str, bucket: str, key: str, progress: Progress, command: str
+) -> None:
     """See that nobody holds the state's lock; release it when it is a killed run's of this checkout.
 
+    :param command: how to call this runner again
     :raises Refused: somebody else's: who, since when, and how to release it
     """
     body = account.object(bucket, f"{key}.tflock")
@@ -125,10 +128,9 @@ def check_state(account: Account, project: Project, env: str, bucket: str, key: 
             f"released the state lock of a run that was killed here ({held.operation}, {held.created:%H:%M:%S} UTC)"
         )
         return
-    rehearse = " --rehearse" if account.endpoint else ""
     raise Refused(
         f"the state of {env} is locked by {held.who} ({held.operation}) since {held.created:%Y-%m-%d %H:%M:%S} UTC",
-        f'wait until that run has ended. If it is dead: eval "$(python runner.py --env {env}{rehearse} environment)", '
+        f'wait until that run has ended. If it is dead: eval "$({command} environment)", '
         f"then terraform -chdir=terraform/environments/{env} force-unlock {held.id}",
     )
 

@@ -13,6 +13,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from rehearsal.hosts import network
 from rehearsal.processes import write_json
 
 FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
@@ -91,8 +92,9 @@ def _forward() -> str:
 
 
 def _bridges() -> list[str]:
-    """Bridges that this rehearsal has not made: Docker's, libvirt's, those of the machine's own podman."""
-    return sorted(one.parent.name for one in LINKS.glob("*/bridge") if not one.parent.name.startswith("dp"))
+    """Bridges that no rehearsal has made: Docker's, libvirt's, those of the machine's own podman."""
+    names = sorted(one.parent.name for one in LINKS.glob("*/bridge"))
+    return [name for name in names if not network.BRIDGE.fullmatch(name)]
 
 
 def _remove_empty(folder: Path) -> None:

@@ -119,7 +119,7 @@ def run(run: Run, stage: Stage) -> None:
         account = _refusing(caller.result)
         whose(run, account)
         if _refusing(held.result) is not None:
-            lock.check_state(run.account, run.project, run.env, bucket, key, run.progress)
+            lock.check_state(run.account, run.project, run.env, bucket, key, run.progress, run.options.command)
     stage.detail = f"terraform {run.record.versions.get('terraform', '')}, account {account}, state is free"
 
 

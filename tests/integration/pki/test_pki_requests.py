@@ -186,9 +186,7 @@ def test_own_key_stays_with_the_user(
     account: Account, requests_folder: Write, run: Callable[..., dict[str, Any]]
 ) -> None:
     key = _pki.new_key()
-    subject = {"common_name": "alice", "organizational_unit": "DataEng", "organization": "Platform"}
-    csr = "".join(f"  {line}\n" for line in _pki.csr(subject, key).decode().splitlines())
-    result = run(requests_folder(alice="DataEng", extra=f"csr: |\n{csr}"))
+    result = run(requests_folder(alice="DataEng", extra=own_csr(key)))
     assert by_user(result)["alice"]["delivery"] == "certificate"
     assert account.secret_names() == set()
     published = _pki.load_certificate(account.objects("users/")["users/alice/certificate.pem"])
@@ -206,9 +204,10 @@ def test_whoever_takes_a_key_of_their_own_is_not_handed_the_old_one(
     assert (account.secret_names(), revoked_at_edges(account)) == (set(), {old})
 
 
-def own_csr() -> str:
+def own_csr(key: Any = None) -> str:
+    """What alice's request says of a key of her own."""
     subject = {"common_name": "alice", "organizational_unit": "DataEng", "organization": "Platform"}
-    pem = _pki.csr(subject, _pki.new_key()).decode()
+    pem = _pki.csr(subject, key or _pki.new_key()).decode()
     return "csr: |\n" + "".join(f"  {line}\n" for line in pem.splitlines())
 
 

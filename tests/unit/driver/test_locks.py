@@ -19,7 +19,7 @@ from driver.project import Project
 from tests.support.rehearsal import wait_for
 from tests.unit.driver.fakes import view
 
-KEY = "dev/terraform.tfstate"
+KEY, COMMAND = "dev/terraform.tfstate", "python runner.py --env dev --rehearse"
 
 
 class Bucket:
@@ -47,7 +47,7 @@ def project(tmp_path):
 
 def check(bucket: Bucket, project: Project) -> str:
     progress, text = view()
-    lock.check_state(bucket, project, "dev", "states", KEY, progress)  # type: ignore[arg-type]
+    lock.check_state(bucket, project, "dev", "states", KEY, progress, COMMAND)  # type: ignore[arg-type]
     return text.getvalue()
 
 
@@ -131,6 +131,7 @@ def test_somebody_elses_lock_is_named(project):
     with pytest.raises(Refused) as error:
         check(bucket, project)
     assert "locked by eve@elsewhere (apply) since 2026-01-02 03:04:05 UTC" in error.value.message
+    assert f'eval "$({COMMAND} environment)"' in error.value.fix
     assert "force-unlock 1234" in error.value.fix
     assert bucket.body
 

@@ -40,6 +40,7 @@ def test_what_the_rehearsal_changed_is_put_back(here: Path) -> None:
     machine.note(here / "note")
     machine.FORWARD.write_text("1\n")
     (here / "containers" / "storage" / "empty").mkdir(parents=True)
+    (here / "links" / "dp0123b01234567" / "bridge").mkdir(parents=True)  # another checkout's rehearsal
     machine.restore(here / "note")
     assert machine.FORWARD.read_text() == "0"
     assert not (here / "containers").exists()
@@ -50,8 +51,7 @@ def test_what_others_need_by_now_stays(here: Path, monkeypatch: pytest.MonkeyPat
     asked: list[tuple[str, ...]] = []
     machine.note(here / "note")
     machine.FORWARD.write_text("1\n")
-    for name in ("docker0", "dp01b0"):
-        (here / "links" / name / "bridge").mkdir(parents=True)
+    (here / "links" / "docker0" / "bridge").mkdir(parents=True)
     (here / "containers" / "storage").mkdir(parents=True)
     (here / "containers" / "storage" / "layers.json").touch()
     (here / "containers" / "storage" / "empty").mkdir()
