@@ -17,8 +17,8 @@ locals {
 resource "terraform_data" "slow" {
   triggers_replace = "%(version)s"
   provisioner "local-exec" {
-    command     = "sleep $((SECONDS_TO_SLEEP))"
-    environment = { SECONDS_TO_SLEEP = "%(seconds)d" }
+    command     = "touch \\"$STARTED\\"; sleep \\"$SECONDS_TO_SLEEP\\""
+    environment = { STARTED = "%(started)s", SECONDS_TO_SLEEP = "%(seconds)d" }
   }
 }
 
@@ -65,7 +65,7 @@ def make(folder: Path) -> Project:
     project = checkout(folder)
     for env in ("dev", "ppd", "prod"):
         place = project.environment(env)
-        (place / "main.tf").write_text(MAIN % {"seconds": 0, "version": "first"})
+        (place / "main.tf").write_text(MAIN % {"seconds": 0, "version": "first", "started": "/dev/null"})
         (place / "outputs.tf").unlink()
     (project.bootstrap / "main.tf").write_text(BOOTSTRAP)
     (project.bootstrap / "outputs.tf").unlink()
@@ -80,6 +80,10 @@ def make(folder: Path) -> Project:
     return project
 
 
-def change_slowly(project: Project, env: str, seconds: int) -> None:
-    """Have the next apply replace one resource, and take this long at least."""
-    (project.environment(env) / "main.tf").write_text(MAIN % {"seconds": seconds, "version": uuid.uuid4()})
+def change_slowly(project: Project, env: str, seconds: int) -> Path:
+    """Have the next apply replace one resource, and take this long at least. This file is there once it creates it."""
+    version = uuid.uuid4()
+    started = project.cache / f"started-{version}"
+    filled = MAIN % {"seconds": seconds, "version": version, "started": started}
+    (project.environment(env) / "main.tf").write_text(filled)
+    return started

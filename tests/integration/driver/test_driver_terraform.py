@@ -306,17 +306,22 @@ def read_until(process: subprocess.Popen, what: str) -> str:
 
 
 @pytest.fixture
-def slow(applied):
+def started(applied):
+    """A file that is there once the change of `slow` is being made."""
+    return small.change_slowly(applied.project, "dev", seconds=8)
+
+
+@pytest.fixture
+def slow(applied, started):
     """DEV as it was applied, and a change to come that takes seconds. A test leaves it changed."""
-    small.change_slowly(applied.project, "dev", seconds=8)
     return applied
 
 
-def test_a_killed_run_is_taken_up_where_its_terraform_ends(slow):
+def test_a_killed_run_is_taken_up_where_its_terraform_ends(slow, started):
     """Acceptance 5: kill -9 of the runner leaves Terraform at work; the next run waits, then finds nothing to do."""
     process = start(slow, "--yes", *INFRASTRUCTURE)
     read_until(process, "1 to replace")
-    applying(slow)
+    applying(slow, started)
     kill(process)
     text = slow("--yes", *INFRASTRUCTURE)
     assert "still works: waiting" in text
@@ -324,11 +329,11 @@ def test_a_killed_run_is_taken_up_where_its_terraform_ends(slow):
     assert not any(slow.record()["changes"]["terraform"].values())
 
 
-def test_a_killed_run_with_its_terraform_is_no_dead_end(slow):
+def test_a_killed_run_with_its_terraform_is_no_dead_end(slow, started):
     """The machine went down in the middle: the lock of what died is released, and the rest is built."""
     process = start(slow, "--yes", *INFRASTRUCTURE)
     read_until(process, "1 to replace")
-    terraform = applying(slow)
+    terraform = applying(slow, started)
     kill(process)
     os.killpg(os.getpgid(terraform), signal.SIGKILL)
     text = slow("--yes", *INFRASTRUCTURE)
@@ -336,14 +341,14 @@ def test_a_killed_run_with_its_terraform_is_no_dead_end(slow):
     assert "1 replaced" in text
 
 
-def applying(run: Runner) -> int:
-    """The process of a `terraform apply` that holds the state's lock."""
+def applying(run: Runner, started: Path) -> int:
+    """The process of a `terraform apply` that holds the state's lock and makes the slow change."""
     deadline = time.monotonic() + 60
     while True:
         found = [
             left.pid for left in leftovers.find(run.project.runs("dev")) if left.terraform and "apply" in left.command
         ]
-        if found and locked(run):
+        if found and started.exists() and locked(run):
             return found[0]
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -360,10 +365,10 @@ def locked(run: Runner) -> bool:
     return any(entry["Key"].endswith(".tflock") for entry in found)
 
 
-def test_ctrl_c_lets_terraform_end_in_order(slow):
+def test_ctrl_c_lets_terraform_end_in_order(slow, started):
     process = start(slow, "--yes", *INFRASTRUCTURE)
     read_until(process, "1 to replace")
-    applying(slow)
+    applying(slow, started)
     process.send_signal(signal.SIGINT)
     rest = process.stdout.read()
     assert process.wait(60) == 130, rest

@@ -10,6 +10,7 @@ import pytest
 from rehearsal.balancer import readings
 from rehearsal.balancer.readings import READ_SECONDS, UNCHANGED_SECONDS
 from rehearsal.balancer.reconciler import Balancer
+from tests.support.clock import Clock
 
 
 class Account:
@@ -20,14 +21,6 @@ class Account:
     def balancers(self) -> list[Any]:
         self.reads += 1
         return []
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 @pytest.mark.parametrize(
@@ -44,8 +37,7 @@ class Clock:
 def test_an_account_is_read_again_when_something_was_changed_in_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, first: int | None, then: int | None, seconds: float, reads: int
 ) -> None:
-    clock, account = Clock(), Account("111122223333", None)
-    monkeypatch.setattr(readings, "time", clock)
+    clock, account = Clock(100.0).rule(monkeypatch, readings), Account("111122223333", None)
     monkeypatch.setattr(readings, "Account", lambda *_: account)
     balancer = Balancer(tmp_path)
     balancer.reconcile({account.account_id: object()}, [], calls=first)  # type: ignore[dict-item]

@@ -12,6 +12,7 @@ from driver.errors import DriverError, Interrupted
 from driver.run import Stage
 from driver.stages import STAGES, access, configuration, evidence, hosts, pipelines, verification
 from driver.verbs import drift
+from tests.support.clock import Clock
 from tests.unit.driver.fakes import fake_run
 
 PASSED = {"name": "a", "subject": "b", "expected": "c", "observed": "d", "status": "passed", "detail": ""}
@@ -26,9 +27,7 @@ def stage():
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    now = [0.0]
-    monkeypatch.setattr(hosts.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
-    monkeypatch.setattr(hosts.time, "monotonic", lambda: now[0])
+    Clock().rule(monkeypatch, hosts)
 
 
 def played(run) -> list[str]:

@@ -8,6 +8,7 @@ from rehearsal import background
 from rehearsal.background import Build
 from rehearsal.errors import RehearsalError
 from rehearsal.processes import wait_until
+from tests.support.clock import Clock
 
 
 def settled(build: Build[str]) -> str:
@@ -39,5 +40,5 @@ def test_a_failure_is_said_and_tried_again_after_a_while(monkeypatch: pytest.Mon
     assert settled(build) == "failed: no mirror"
     assert settled(build) == "failed: no mirror"
     assert len(attempts) == 1
-    monkeypatch.setattr(background.time, "monotonic", lambda: 1e12)
+    Clock(1e12).rule(monkeypatch, background)
     assert settled(build) == "ready"

@@ -15,6 +15,7 @@ from rehearsal.hosts import image
 from rehearsal.jobs import account, class_archive, command, reconciler
 from rehearsal.jobs.container import State
 from rehearsal.jobs.model import Job, read
+from tests.support.clock import Clock
 
 ACCOUNT = "111122223333"
 ONE = Job(
@@ -244,10 +245,9 @@ def test_a_cancelled_job_is_ended_and_says_so(site: Site) -> None:
 
 
 def test_a_job_that_takes_too_long_is_cancelled(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    monkeypatch.setattr(reconciler.time, "monotonic", lambda: now[0])
+    clock = Clock().rule(monkeypatch, reconciler)
     site.round(replace(ONE, timeout_minutes=5))
-    now[0] = 301.0
+    clock.now = 301.0
     assert site.round() == ["stop job1"]
     site.round()
     assert site.state() == "CANCELLED"

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.clock import Clock
+
 FILES = Path(__file__).parents[3] / "collections/ansible_collections/dataplatform/aws/roles/airflow/files"
 AWS = "airflow.providers.amazon.aws.secrets.secrets_manager"
 
@@ -40,12 +42,11 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_an_option_is_asked_for_once_for_all_backends_of_a_process(
     module: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = 1000.0
-    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    clock = Clock(1000.0).rule(monkeypatch, module)
     assert [module.OptionsKeptBackend().get_config("fernet_key") for _ in range(3)] == ["one"] * 3
     assert Store.asked == ["fernet_key"]
     Store.values["fernet_key"] = "two"
-    now += module.KEPT_SECONDS
+    clock.now += module.KEPT_SECONDS
     assert module.OptionsKeptBackend().get_config("fernet_key") == "two"
 
 

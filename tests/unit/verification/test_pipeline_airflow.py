@@ -8,6 +8,7 @@ from ansible_collections.dataplatform.aws.plugins.module_utils._pipelines._airfl
 from ansible_collections.dataplatform.aws.plugins.module_utils._verification._checks import CheckFailed
 from ansible_collections.dataplatform.aws.plugins.module_utils._verification._http import KeyPair, Unreachable
 
+from tests.support.clock import Clock
 from tests.unit.verification.fake_airflow import FakeAirflow
 
 PAIR = KeyPair(b"certificate", b"key")
@@ -16,11 +17,7 @@ PAIR = KeyPair(b"certificate", b"key")
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
     """Time passes by sleeping only."""
-    now = [0.0]
-    for module in (_airflow, _dag_run):
-        monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
-        monkeypatch.setattr(module.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
-    return now
+    return Clock().rule(monkeypatch, _airflow, _dag_run)
 
 
 @pytest.fixture
@@ -53,7 +50,7 @@ def test_a_lapsed_token_is_replaced(airflow, fake):
 def test_an_outage_is_waited_out(airflow, fake, clock):
     fake.outages = [Unreachable("no route"), 503, 502]
     assert airflow.dag("flights_daily") is not None
-    assert clock[0] == 3
+    assert clock.now == 3
 
 
 def test_patience_ends(airflow, fake):
@@ -118,14 +115,17 @@ def test_a_missing_dag_is_said(airflow, fake):
 
 def test_a_dag_that_was_just_published_is_waited_for(airflow, fake, clock, monkeypatch):
     known, fake.dags = fake.dags, {}
-    monkeypatch.setattr(_airflow.time, "sleep", lambda seconds: (clock.__setitem__(0, clock[0] + seconds), later()))
+    sleep = clock.sleep
 
-    def later() -> None:
-        if clock[0] >= 7:
+    def until_known(seconds: float) -> None:
+        sleep(seconds)
+        if clock.now >= 7:
             fake.dags = known
 
+    monkeypatch.setattr(clock, "sleep", until_known)
+
     assert _dag_run.begin(airflow, "flights_daily", "abc", {}, seconds=60).new
-    assert clock[0] == 7
+    assert clock.now == 7
 
 
 def test_progress_is_told_when_something_changes(airflow, fake):

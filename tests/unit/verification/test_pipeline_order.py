@@ -19,6 +19,7 @@ from ansible_collections.dataplatform.aws.plugins.module_utils._verification imp
 from ansible_collections.dataplatform.aws.plugins.module_utils._verification._checks import Outcome
 from ansible_collections.dataplatform.aws.plugins.module_utils._verification._http import KeyPair
 
+from tests.support.clock import Clock
 from tests.unit.verification.fake_airflow import FakeAirflow
 
 DN = "CN=probe-{},OU={},O=Platform"
@@ -69,7 +70,7 @@ def world(monkeypatch):
 
     fake.request = asked
     monkeypatch.setattr(_probes, "issue", issue)
-    monkeypatch.setattr(_airflow.time, "sleep", lambda seconds: None)
+    Clock().rule(monkeypatch, _airflow)
     monkeypatch.setattr(_dag_run, "fingerprint", lambda *_: "abc")
     monkeypatch.setattr(
         _run._probe_dag.ProbeDag, "upload", lambda self: fake.dags.update({self.dag_id: {"dag_id": self.dag_id}})

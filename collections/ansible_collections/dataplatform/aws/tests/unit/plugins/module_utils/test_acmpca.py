@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import types
 import typing as t
 
 import boto3
+import botocore.waiter
 import pytest
 from ansible_collections.dataplatform.aws.plugins.module_utils import _acmpca, _aws, _pki
 from botocore.stub import ANY, Stubber
@@ -28,9 +30,9 @@ def client() -> t.Any:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Waits are recorded, not waited."""
+    """Waits are recorded, not waited. The waiters' own `time` is replaced: `time.sleep` itself is every thread's."""
     waited: list[float] = []
-    monkeypatch.setattr("time.sleep", waited.append)
+    monkeypatch.setattr(botocore.waiter, "time", types.SimpleNamespace(sleep=waited.append))
     monkeypatch.setattr(_aws.call, "__kwdefaults__", {**_aws.call.__kwdefaults__, "sleep": waited.append})
     return waited
 
