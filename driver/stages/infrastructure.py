@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from driver import approval, fleets, plans, state
+from driver import approval, fleets, plans, spark, state
 from driver.errors import Refused
 from driver.heartbeat import now
 from driver.project import write_private
@@ -104,6 +104,7 @@ def _plan_and_apply(run: Run, terraform: Terraform) -> Outcome:
 def _apply_approved(run: Run, terraform: Terraform, file: Path) -> Outcome:
     plan, digest = plans.approved(run, terraform, file)
     run.record.facts["plan_sha256"] = digest
+    _stop_spark(run, terraform, plan)
     with preparation.beside(run) as applied, noting(run, applied) as done:
         outcome = terraform.apply(plan, done)
     outcome.changes = dict(run.record.terraform)  # an approved plan's own lines were another run's
@@ -113,8 +114,15 @@ def _apply_approved(run: Run, terraform: Terraform, file: Path) -> Outcome:
 def _apply(run: Run, terraform: Terraform, plan: Path, outcome: Outcome) -> None:
     run.progress.note(outcome.summary())
     run.progress.expect(sum(outcome.changes.values()) + outcome.changes["replace"])
+    if spark.touched(outcome):
+        _stop_spark(run, terraform, plan)
     with preparation.beside(run) as applied, noting(run, applied) as done:
         terraform.apply(plan, done)
+
+
+def _stop_spark(run: Run, terraform: Terraform, plan: Path) -> None:
+    for identifier in spark.applications(terraform.show(plan)):
+        spark.stop(run, identifier)
 
 
 def _makes_buckets(outcome: Outcome) -> bool:

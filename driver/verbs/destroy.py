@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from driver import approval, conduct, state
+from driver import approval, conduct, spark, state
 from driver.aws import answering
-from driver.errors import DONE, DriverError, Refused
+from driver.errors import DONE, Refused
 from driver.run import Run
 from driver.stages import preflight
 from driver.stages.infrastructure import holding, noting
 from driver.terraform import Terraform
 from driver.terraform_events import Outcome
 
-PATIENCE = 300.0  # seconds until a Spark application has stopped
-LOOK = 2.0
-WORKING = ["SUBMITTED", "PENDING", "QUEUED", "SCHEDULED", "RUNNING"]
-ENDED = ("CREATED", "STOPPED", "TERMINATED")
 GUARDS = ("deletion_protection", "enable_deletion_protection")  # of a database and of a balancer
 
 
@@ -74,9 +68,9 @@ def _destroy(run: Run) -> None:
             if guarded:
                 outcome = _lift_protection(run, terraform, plan)
             run.progress.expect(sum(outcome.changes.values()))
-            with answering(f"the Spark application of {run.env}"):
-                for identifier in _applications(found):
-                    _stop_spark(run, identifier)
+            # (The platform document names the application too, and goes first.)
+            for identifier in spark.applications(found):
+                spark.stop(run, identifier, cancel=True)
             with noting(run) as done:
                 terraform.apply(plan, done)
             # Last: what Terraform refuses to destroy goes on with its keys and passwords.
@@ -115,40 +109,6 @@ def _lift_protection(run: Run, terraform: Terraform, plan: Path) -> Outcome:
     terraform.plan(plan, state.var_files(run), arguments=["-var=deletion_protection=false"])
     terraform.apply(plan)
     return terraform.plan(plan, state.var_files(run), destroy=True)
-
-
-def _applications(plan: Mapping[str, Any]) -> list[str]:
-    """Ids of Spark applications that will go. (The platform document says them too, and goes first.)"""
-    return [
-        str(entry["change"]["before"]["id"])
-        for entry in plan.get("resource_changes", [])
-        if entry["type"] == "aws_emrserverless_application" and "delete" in entry["change"]["actions"]
-    ]
-
-
-def _stop_spark(run: Run, identifier: str) -> None:
-    """EMR Serverless deletes an application only when it is stopped, and stops one only when no job runs.
-
-    Source: https://docs.aws.amazon.com/emr-serverless/latest/APIReference/API_StopApplication.html
-    """
-    client: Any = run.account.client("emr-serverless")
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while client.get_application(applicationId=identifier)["application"]["state"] not in ENDED:
-            for page in client.get_paginator("list_job_runs").paginate(applicationId=identifier, states=WORKING):
-                for job in page["jobRuns"]:
-                    client.cancel_job_run(applicationId=identifier, jobRunId=job["id"])
-            if time.monotonic() > deadline:
-                raise DriverError(
-                    f"the Spark application {identifier} did not stop within {PATIENCE:.0f} s",
-                    f"see why: aws emr-serverless list-job-runs --application-id {identifier}",
-                )
-            with contextlib.suppress(client.exceptions.ValidationException):  # a job that is being cancelled still runs
-                client.stop_application(applicationId=identifier)
-            run.processes.check_interrupted()
-            time.sleep(LOOK)
-    except client.exceptions.ResourceNotFoundException:
-        return
 
 
 def _remove_secrets(run: Run) -> int:

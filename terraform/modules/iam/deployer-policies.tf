@@ -34,7 +34,7 @@ locals {
     "ec2:TerminateInstances", "ec2:UpdateSecurityGroup*",
     "elasticloadbalancing:Add*", "elasticloadbalancing:Create*", "elasticloadbalancing:Delete*", "elasticloadbalancing:Modify*",
     "elasticloadbalancing:RemoveTags", "elasticloadbalancing:Set*",
-    "emr-serverless:CreateApplication", "emr-serverless:DeleteApplication", "emr-serverless:StopApplication",
+    "emr-serverless:CancelJobRun", "emr-serverless:CreateApplication", "emr-serverless:DeleteApplication", "emr-serverless:StopApplication",
     "emr-serverless:TagResource", "emr-serverless:UntagResource", "emr-serverless:UpdateApplication",
     "kms:CreateAlias", "kms:CreateGrant", "kms:CreateKey", "kms:DeleteAlias", "kms:EnableKeyRotation", "kms:PutKeyPolicy",
     "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias", "kms:UpdateKeyDescription",

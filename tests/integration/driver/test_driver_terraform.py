@@ -13,45 +13,13 @@ from pathlib import Path
 import pytest
 
 from driver import cli, leftovers
-from driver.project import Project
 from tests.integration.driver import small
 from tests.integration.driver.emulated import ROOT, Emulated
+from tests.integration.driver.runner import ACCOUNT, INFRASTRUCTURE, PROD, Runner
 
 pytestmark = pytest.mark.terraform
-ACCOUNT, PROD = "111122223333", "777788889999"
 STATES = f"dataplatform-tfstate-{ACCOUNT}-eu-central-1"
-INFRASTRUCTURE = ("--only", "infrastructure")
 BOOTSTRAPPED = 1  # resources of small.py's bootstrap
-
-
-class Runner:
-    """The driver on one checkout and one account."""
-
-    def __init__(self, project: Project, account: Emulated, capsys) -> None:
-        self.project, self.account, self.capsys = project, account, capsys
-
-    def __call__(self, *arguments: str, expect: int = 0, env: str = "dev") -> str:
-        self.capsys.readouterr()
-        code = cli.entry(["--env", env, *arguments], self.project.root, self.account)
-        said = self.capsys.readouterr()
-        text = said.out + said.err
-        assert code == expect, text
-        return text
-
-    def record(self) -> dict:
-        return json.loads((self.project.runs("dev") / "latest" / "record.json").read_text())
-
-    def s3(self, account_id: str = ACCOUNT):
-        return self.account.client("s3", account_id)
-
-    def buckets(self, account_id: str = ACCOUNT) -> list[str]:
-        return [entry["Name"] for entry in self.s3(account_id).list_buckets()["Buckets"]]
-
-
-@pytest.fixture
-def run(tmp_path, account, capsys, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", open(os.devnull))  # noqa: SIM115
-    return Runner(small.make(tmp_path), account, capsys)
 
 
 @pytest.fixture(scope="module")
