@@ -162,6 +162,21 @@ data "aws_iam_policy_document" "issuer" {
     resources = ["*"]
   }
 
+  # For how long the list still lasts. PutMetricData knows no resources: the namespace is the limit.
+  statement {
+    #checkov:skip=CKV_AWS_111:Limited by namespace
+    #checkov:skip=CKV_AWS_356:Limited by namespace
+    sid       = "Metrics"
+    actions   = ["cloudwatch:PutMetricData"]
+    resources = ["*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "cloudwatch:namespace"
+      values   = ["DataPlatform/${var.env}"]
+    }
+  }
+
   statement {
     sid = "ReplaceRevocationList"
     actions = [

@@ -65,6 +65,20 @@ locals {
       period      = local.minute
       periods     = 1
     }
+    # Published by each run that keeps certificates (the module trust_store_revocation); a list is replaced when 3.5 days are left. Silence is
+    # the alarm: whoever should run that does not.
+    revocation-list-lapses = {
+      description = "The revocation list in the balancer's trust store is not kept: when it lapses nobody is let in. Run the stage certificates"
+      namespace   = local.namespace
+      metric      = "trust_store_revocation_list_days"
+      statistic   = "Minimum"
+      dimensions  = {}
+      comparison  = "LessThanThreshold"
+      threshold   = 3
+      period      = local.day
+      periods     = 2
+      missing     = "breaching"
+    }
   }
 }
 

@@ -127,6 +127,9 @@ def test_a_wrong_request_is_refused_before_anything_is_changed(
     # The list of who was revoked lapses after days, and then nobody is let in: it is looked after all the same.
     kept = account.client("elbv2").describe_trust_store_revocations(TrustStoreArn=account.trust_store_arn)
     assert len(kept["TrustStoreRevocations"]) == 1
+    # An alarm hears from it, or rings.
+    said = account.client("cloudwatch").list_metrics(Namespace="DataPlatform/dev")["Metrics"]
+    assert [metric["MetricName"] for metric in said] == ["trust_store_revocation_list_days"]
 
 
 def test_what_cannot_be_exported_says_why(account: Account, play: Play, tmp_path: Path) -> None:

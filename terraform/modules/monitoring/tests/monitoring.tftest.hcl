@@ -34,7 +34,7 @@ run "every_alarm_is_heard_when_it_starts_and_ends" {
 
   assert {
     condition = toset(keys(aws_cloudwatch_metric_alarm.this)) == toset([
-      "alb-errors", "certificate-expiry", "nifi-unhealthy-hosts", "ingest-unhealthy-hosts", "revocation-list",
+      "alb-errors", "certificate-expiry", "nifi-unhealthy-hosts", "ingest-unhealthy-hosts", "revocation-list", "revocation-list-lapses",
       "airflow-scheduler-heartbeat", "airflow-failed-runs", "airflow-deadline-missed", "airflow-unhealthy-hosts",
       "airflow-database-storage", "airflow-database-cpu", "airflow-database-connections",
     ])
@@ -49,8 +49,8 @@ run "every_alarm_is_heard_when_it_starts_and_ends" {
 
 run "a_silent_scheduler_is_an_alarm_and_a_quiet_night_is_none" {
   assert {
-    condition     = [for alarm in values(aws_cloudwatch_metric_alarm.this) : alarm.alarm_name if alarm.treat_missing_data == "breaching"] == ["dev-airflow-scheduler-heartbeat"]
-    error_message = "only the heartbeat must never be missing"
+    condition     = [for alarm in values(aws_cloudwatch_metric_alarm.this) : alarm.alarm_name if alarm.treat_missing_data == "breaching"] == ["dev-airflow-scheduler-heartbeat", "dev-revocation-list-lapses"]
+    error_message = "only heartbeats must never be missing"
   }
 
   assert {

@@ -24,6 +24,7 @@ if t.TYPE_CHECKING:
     from cryptography import x509
 
 COPY_KEY = "trust-store/users.crl.pem"
+METRIC = "trust_store_revocation_list_days"
 TIMEOUT = 30  # seconds for one download
 
 
@@ -48,7 +49,7 @@ class Outcome:
     because: str
     revocation_ids: list[int]
     serials: list[str]
-    next_update: str | None
+    next_update: dt.datetime | None
     before: list[str]
 
 
@@ -181,9 +182,21 @@ def ensure(
         because=because,
         revocation_ids=ids,
         serials=serials,
-        next_update=_pki.rfc3339(ends) if ends else None,
+        next_update=ends,
         before=before,
     )
+
+
+def publish(cloudwatch: t.Any, namespace: str, outcome: Outcome) -> None:
+    """PutMetricData: for how many days the list in the trust store still lasts. Nothing when there is none that ends.
+
+    An ended list lets nobody in, and no metric of AWS's own says how long one lasts.
+    """
+    if outcome.next_update is None:
+        return
+    days = (outcome.next_update - _pki.now()).total_seconds() / 86400
+    datum = {"MetricName": METRIC, "Value": days, "Unit": "None"}
+    _aws.call(cloudwatch, "put_metric_data", Namespace=namespace, MetricData=[datum])
 
 
 def result(outcome: Outcome) -> dict[str, t.Any]:
@@ -193,7 +206,7 @@ def result(outcome: Outcome) -> dict[str, t.Any]:
         "reason": outcome.because if outcome.changed else "",
         "pending": outcome.pending,
         "serials": outcome.serials,
-        "next_update": outcome.next_update,
+        "next_update": _pki.rfc3339(outcome.next_update) if outcome.next_update else None,
         "revocation_ids": outcome.revocation_ids,
         "diff": {"before": {"revoked": outcome.before}, "after": {"revoked": outcome.serials}},
     }

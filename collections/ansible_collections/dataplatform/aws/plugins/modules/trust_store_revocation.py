@@ -44,6 +44,14 @@ options:
       - The default is half of the seven days that a list lasts here - the CA writes a new one at that time.
     type: float
     default: 3.5
+  metrics_namespace:
+    description:
+      - Namespace in CloudWatch for the metric C(trust_store_revocation_list_days), the days until the list in the trust store ends.
+        Nothing is published without it, nor in check mode.
+      - An alarm on too few days, or on silence, says that nobody looks after the list, before it ends and everybody is locked out.
+      - That the metric could not be published is a warning.
+    type: str
+    version_added: 0.1.0
 attributes:
   check_mode:
     description: Can run in check_mode and return changed status prediction without modifying target.
@@ -68,6 +76,7 @@ EXAMPLES = r"""
     certificate_authority_arn: "{{ platform.pki.users_ca_arn }}"
     bucket: "{{ platform.buckets.certificates }}"
     expected_serials: "{{ certificates.revoked_serials }}"
+    metrics_namespace: "DataPlatform/{{ platform_env }}"
     region: eu-central-1
 """
 
@@ -106,7 +115,15 @@ import datetime as dt
 import typing as t
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.dataplatform.aws.plugins.module_utils import _module, _pki, _trust_store
+from ansible_collections.dataplatform.aws.plugins.module_utils import _aws, _module, _pki, _trust_store
+
+
+def _publish(module: AnsibleAWSModule, outcome: _trust_store.Outcome) -> None:
+    """The list is in place by now: a metric that fails fails nothing, and its silence is an alarm."""
+    try:
+        _trust_store.publish(module.client("cloudwatch"), module.params["metrics_namespace"], outcome)
+    except _aws.AwsError as error:
+        module.warn(f"the metric {_trust_store.METRIC} was not published: {error}")
 
 
 def main() -> None:
@@ -118,6 +135,7 @@ def main() -> None:
             "key": {"type": "str", "default": _trust_store.COPY_KEY, "no_log": False},
             "expected_serials": {"type": "list", "elements": "str", "default": []},
             "replace_before_days": {"type": "float", "default": 3.5},
+            "metrics_namespace": {"type": "str"},
         },
         supports_check_mode=True,
     )
@@ -135,6 +153,8 @@ def main() -> None:
             module.check_mode,
         )
         result = _trust_store.result(outcome)
+        if options["metrics_namespace"] and not module.check_mode:
+            _publish(module, outcome)
     except _module.EXPECTED as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
