@@ -31,6 +31,8 @@ SETTLING_SECONDS = 4.0
 # What RDS allows in a master password: printable ASCII but / " @ and space.
 # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html
 PASSWORD_CHARACTERS = string.ascii_letters + string.digits + "!#$%&()*+,-.:;<=>?[]^_{|}~"
+REBOOT_SECONDS = 10.0
+"""How long "rebooting" lasts: until then the database's process must have been seen and ended."""
 ROTATION_DAYS = 7
 
 
@@ -89,7 +91,8 @@ adds(DBInstance, "status")(property(_get_status, _set_status))  # type: ignore[t
 
 def _through(database: Any, passing: str, to: str = "available") -> None:
     """Put an instance into a passing state, from which it comes to `to` by itself."""
-    database._status, database._then = passing, (time.monotonic() + SETTLING_SECONDS, to)
+    seconds = REBOOT_SECONDS if passing == "rebooting" else SETTLING_SECONDS
+    database._status, database._then = passing, (time.monotonic() + seconds, to)
 
 
 @wraps_original(DBInstance, "__init__")

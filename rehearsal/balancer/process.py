@@ -18,8 +18,8 @@ from rehearsal.balancer.render import CONFIG, STATES, STATS
 PID = "haproxy.pid.json"
 LOG = "haproxy.log"
 ERRORS = "haproxy.err"
-START_SECONDS = 10.0
-AGAIN_SECONDS = 2.0  # after which a reload is asked for once more: a master that is busy with one before may miss it
+START_SECONDS = 15.0
+AGAIN_SECONDS = 5.0  # after which a reload is asked for once more: a master that is busy with one before may miss it
 
 
 class Process:

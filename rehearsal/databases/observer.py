@@ -6,8 +6,11 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from rehearsal.accounts import AccountSession
 from rehearsal.databases.model import INTERFACE_TAG, Database
+from rehearsal.errors import RehearsalError
 
 Json = Mapping[str, Any]
 
@@ -59,7 +62,16 @@ def _tag(interface: Json, name: str) -> str:
     return next((tag["Value"] for tag in interface.get("TagSet", []) if tag["Key"] == name), "")
 
 
-def password(session: AccountSession, database: Database) -> tuple[str, str]:
-    """Version id of the master secret, and the password in it."""
-    answer = session.client("secretsmanager").get_secret_value(SecretId=database.secret_arn)
+def password(session: AccountSession, database: Database) -> tuple[str, str] | None:
+    """Version id of the master secret, and the password in it; None when it went with its DB instance meanwhile.
+
+    :raises RehearsalError: the account does not say
+    """
+    client = session.client("secretsmanager")
+    try:
+        answer = client.get_secret_value(SecretId=database.secret_arn)
+    except client.exceptions.ResourceNotFoundException:
+        return None
+    except (BotoCoreError, ClientError) as error:
+        raise RehearsalError(f"its master secret cannot be read: {error}") from None
     return str(answer["VersionId"]), str(json.loads(answer["SecretString"])["password"])

@@ -180,9 +180,10 @@ class Databases:
         return done
 
     def _password(self, database: Database, known: Known, process: Identity, session: AccountSession) -> list[str]:
-        version, password = observer.password(session, database)
-        if known.secret == (process.pid, version):
+        found = observer.password(session, database)
+        if found is None or known.secret == (process.pid, found[0]):
             return []
+        version, password = found
         if not self.containers.prepare(database, settings.statements(database, password)):
             if known.started and time.monotonic() - known.started > START_SECONDS:
                 raise RehearsalError(f"does not answer; it said last:\n{self.containers.last_words(database)}")

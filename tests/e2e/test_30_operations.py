@@ -34,7 +34,7 @@ def test_a_renewed_certificate_is_served_without_a_restart(dev):
     dev.ssh(address, f"systemd-run --quiet --wait --pipe --collect {renew}")
     wait_for(lambda: served_serial(dev, address) != before, 60, "NiFi serves its new certificate")
     assert dev.ssh(address, "systemctl show --property MainPID nifi.service") == process
-    assert dev.is_healthy()
+    wait_for(dev.is_healthy, 120, "all is healthy")
 
 
 def test_a_terminated_instance_is_replaced_and_configured(dev):

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import socket
+
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 3
+# Below those that Linux gives to connections and to whoever asks for any (32768 and up), and each worker its own.
+_PORTS = itertools.cycle(range(20_000 + 4_000 * _WORKER, 24_000 + 4_000 * _WORKER))
 
 
 def free_port(address: str = "127.0.0.1") -> int:
-    """A port that nothing listened at a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
+    """A port that nothing listens at, and that no other call is given for long: a server may take it minutes later."""
+    for port in itertools.islice(_PORTS, 4_000):
+        with socket.socket() as probe:
+            try:
+                probe.bind((address, port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError(f"no free port at {address}")

@@ -20,7 +20,7 @@ from driver.stages import STAGES
 ROOT = Path(__file__).resolve().parents[2]
 WITHOUT_VERIFICATION = tuple(name for name in STAGES if name != "verification")
 """The stages of a run that change something."""
-RUN_TIMEOUT = 1500  # seconds: a first run on a busy machine, with nothing cached
+RUN_TIMEOUT = 2700  # seconds: a first run on a busy machine, with nothing cached
 
 
 class Failure(AssertionError):

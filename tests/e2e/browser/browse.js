@@ -63,7 +63,7 @@ const steps = {
     await page.mouse.up();
     const dialog = page.locator('mat-dialog-container');
     try {
-      await dialog.waitFor({ state: 'visible', timeout: 5000 });
+      await dialog.waitFor({ state: 'visible', timeout: 30000 });
     } catch {
       return; // nothing happened: the canvas takes nothing from this user
     }
@@ -72,7 +72,7 @@ const steps = {
     await dialog.getByRole('button', { name: 'Add', exact: true }).click();
     await dialog.waitFor({ state: 'hidden' });
     try {
-      await page.locator('g.processor').nth(before).waitFor({ state: 'visible', timeout: 10000 });
+      await page.locator('g.processor').nth(before).waitFor({ state: 'visible', timeout: 30000 });
       result.processor.added = true;
     } catch {
       result.processor.message = (await page.locator('mat-dialog-container, .mat-mdc-snack-bar-label').allInnerTexts())

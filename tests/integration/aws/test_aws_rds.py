@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from botocore.exceptions import ClientError
 
-from rehearsal.aws.rds import SETTLING_SECONDS
+from rehearsal.aws.rds import REBOOT_SECONDS
 
 ID = "dev-airflow"
 
@@ -58,7 +58,7 @@ def described(site) -> dict:
 
 def settled(site, state: str = "available") -> dict:
     """The instance once it is in a state."""
-    deadline = time.monotonic() + SETTLING_SECONDS + 5
+    deadline = time.monotonic() + REBOOT_SECONDS + 30
     while described(site)["DBInstanceStatus"] != state:
         assert time.monotonic() < deadline, described(site)["DBInstanceStatus"]
         time.sleep(0.2)

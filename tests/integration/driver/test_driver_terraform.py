@@ -276,7 +276,7 @@ def read_until(process: subprocess.Popen, what: str) -> str:
 @pytest.fixture
 def started(applied):
     """A file that is there once the change of `slow` is being made."""
-    return small.change_slowly(applied.project, "dev", seconds=8)
+    return small.change_slowly(applied.project, "dev", seconds=20)
 
 
 @pytest.fixture

@@ -82,18 +82,17 @@ class Site:
         return str(self.describe(name)["PrivateIpAddress"])
 
     def ssh(self, name: str, command: str, seconds: float = 20) -> subprocess.CompletedProcess[str]:
-        """Run a shell line on a host as its cloud user."""
+        """Run a shell line on a host as its cloud user. Like a connection that fails, one that hangs ends with 255."""
         options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]
         options += ["-o", "ConnectTimeout=3", "-i", self.environment["DATAPLATFORM_SSH_KEY"]]
         where = f"{self.environment['DATAPLATFORM_SSH_USER']}@{self.address(name)}"
-        return subprocess.run(
-            ["ssh", *options, where, command],
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=seconds,
-            check=False,
-        )
+        argv = ["ssh", *options, where, command]
+        try:
+            return subprocess.run(
+                argv, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=seconds, check=False
+            )
+        except subprocess.TimeoutExpired as late:
+            return subprocess.CompletedProcess(argv, 255, "", str(late))
 
     def up(self, name: str, seconds: float = 60) -> None:
         """Wait until one can log in to the host."""

@@ -35,12 +35,14 @@ class Site(World):
         arn = self.described()["MasterUserSecret"]["SecretArn"]
         return dict(json.loads(self.account.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]))
 
-    def psql(self, host: str, statement: str, mode: str = "verify-full", **changed: str) -> tuple[bool, str]:
+    def psql(
+        self, host: str, statement: str, mode: str = "verify-full", seconds: int = 15, **changed: str
+    ) -> tuple[bool, str]:
         """Run SQL from a host as the master user, or as who else is said."""
         values = {**self.secret(), "address": self.described()["Endpoint"]["Address"], "database": "airflow", **changed}
         url = (
             f"postgresql://{values['username']}:{quote(values['password'], safe='')}@{values['address']}"
-            f"/{values['database']}?sslmode={mode}&sslrootcert={CA}&connect_timeout=3"
+            f"/{values['database']}?sslmode={mode}&sslrootcert={CA}&connect_timeout={seconds}"
         )
         return self.run(host, "psql", "-X", "-At", "-v", "ON_ERROR_STOP=1", url, "-f", "-", text=statement)
 
@@ -113,7 +115,7 @@ def test_the_certificate_is_for_the_endpoints_name_only(site: Any) -> None:
 
 
 def test_another_group_does_not_get_through(site: Any) -> None:
-    done, said = site.psql(site.other, "select 1")
+    done, said = site.psql(site.other, "select 1", seconds=3)
     assert not done
     assert "timeout" in said
 
@@ -134,14 +136,14 @@ def test_parameters_of_the_group_are_applied(site: Any) -> None:
 
     assert (shown("max_connections"), shown("shared_buffers")) == ("60", "64MB")
     site.parameter("log_min_duration_statement", "1234")
-    wait_for(lambda: shown("log_min_duration_statement") == "1234ms", 20, "the new value")
+    wait_for(lambda: shown("log_min_duration_statement") == "1234ms", 90, "the new value")
 
 
 def test_a_static_parameter_waits_for_a_reboot(site: Any) -> None:
     site.parameter("max_connections", "70", "pending-reboot")
     assert site.described()["DBParameterGroups"][0]["ParameterApplyStatus"] == "pending-reboot"
     site.rds().reboot_db_instance(DBInstanceIdentifier=NAME)
-    wait_for(lambda: site.psql(site.client, "show max_connections")[1] == "70", 40, "the new value")
+    wait_for(lambda: site.psql(site.client, "show max_connections")[1] == "70", 90, "the new value")
     assert site.described()["DBParameterGroups"][0]["ParameterApplyStatus"] == "in-sync"
 
 
@@ -149,20 +151,20 @@ def test_a_rotated_secret_is_the_password(site: Any) -> None:
     before = site.secret()["password"]
     site.rds().modify_db_instance(DBInstanceIdentifier=NAME, RotateMasterUserPassword=True, ApplyImmediately=True)
     assert site.secret()["password"] != before
-    wait_for(lambda: site.psql(site.client, "select 1")[0], 20, "the new password")
+    wait_for(lambda: site.psql(site.client, "select 1")[0], 90, "the new password")
     assert not site.psql(site.client, "select 1", password=before)[0]
 
 
 def test_data_outlives_stop_start_and_forgetful_supervisors(site: Any) -> None:
     assert site.psql(site.client, "create table kept as select 42 as n")[0]
-    wait_for(lambda: site.described()["DBInstanceStatus"] == "available", 20, "available")
+    wait_for(lambda: site.described()["DBInstanceStatus"] == "available", 90, "available")
     site.rds().stop_db_instance(DBInstanceIdentifier=NAME)
-    wait_for(lambda: site.state() == "stopped", 30, "stopped")
+    wait_for(lambda: site.state() == "stopped", 90, "stopped")
     assert not site.psql(site.client, "select n from kept")[0]
     site.appoint()
-    wait_for(lambda: site.described()["DBInstanceStatus"] == "stopped", 20, "stopped")
+    wait_for(lambda: site.described()["DBInstanceStatus"] == "stopped", 90, "stopped")
     site.rds().start_db_instance(DBInstanceIdentifier=NAME)
-    wait_for(lambda: site.psql(site.client, "select n from kept") == (True, "42"), 40, "the data")
+    wait_for(lambda: site.psql(site.client, "select n from kept") == (True, "42"), 90, "the data")
 
 
 def test_a_killed_postgresql_is_started_again(site: Any) -> None:
@@ -171,12 +173,12 @@ def test_a_killed_postgresql_is_started_again(site: Any) -> None:
 
     pid = site.databases.status[NAME]["pid"]
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: site.databases.status[NAME]["pid"] not in (None, pid), 30, "another process")
-    wait_for(lambda: site.psql(site.client, "select n from kept") == (True, "42"), 40, "the data")
+    wait_for(lambda: site.databases.status[NAME]["pid"] not in (None, pid), 90, "another process")
+    wait_for(lambda: site.psql(site.client, "select n from kept") == (True, "42"), 90, "the data")
 
 
 def test_a_deleted_instance_leaves_nothing(site: Any, tmp_path: Path) -> None:
     site.rds().delete_db_instance(DBInstanceIdentifier=NAME, SkipFinalSnapshot=True)
-    wait_for(lambda: not site.databases.containers.all(), 30, "no container and no volume")
+    wait_for(lambda: not site.databases.containers.all(), 90, "no container and no volume")
     assert "rehearsal-db-" not in site.podman("volume", "ls", "--quiet")
     assert not site.complaints

@@ -160,7 +160,7 @@ def test_a_cancelled_job_ends(site: Site) -> None:
     site.until(job, "RUNNING")
     site.emr().cancel_job_run(applicationId=site.application, jobRunId=job)
     site.until(job, "CANCELLED", seconds=40)
-    wait_for(lambda: job not in site.jobs.containers.all(), 20, "no container left")
+    wait_for(lambda: job not in site.jobs.containers.all(), 60, "no container left")
 
 
 def test_a_job_without_its_role_does_not_run(site: Site) -> None:

@@ -35,12 +35,12 @@ def test_every_process_knows_the_account(site: Site) -> None:
 
 
 def test_user_data_ran_at_first_boot(site: Site) -> None:
-    assert site.ssh("web", "cloud-init status --wait").stdout.strip().endswith("done")
+    assert site.ssh("web", "cloud-init status --wait", 120).stdout.strip().endswith("done")
     assert site.ssh("web", "cat /var/lib/first-boot").stdout.split()[0] == site.describe("web")["PrivateDnsName"]
 
 
 def test_the_metadata_service_wants_a_token(site: Site) -> None:
-    code = site.ssh("web", "curl -s -m 3 -o /dev/null -w '%{http_code}' http://169.254.169.254/latest/meta-data/")
+    code = site.ssh("web", "curl -s -m 15 -o /dev/null -w '%{http_code}' http://169.254.169.254/latest/meta-data/")
     assert code.stdout == "401"
     assert site.ssh("web", TOKEN + "meta-data/instance-id").stdout == site.instances["web"]
     assert site.ssh("web", TOKEN + "meta-data/tags/instance/Name").stdout == "web"
@@ -53,7 +53,8 @@ def test_the_identity_document_names_the_account(site: Site) -> None:
 
 def test_a_host_acts_as_its_instance_profiles_role(site: Site) -> None:
     script = "import boto3; print(boto3.client('sts', region_name='eu-central-1').get_caller_identity()['Arn'])"
-    said = site.ssh("web", f"/usr/bin/python3 -c {shlex.quote(script)}")
+    patient = "AWS_METADATA_SERVICE_TIMEOUT=5 AWS_METADATA_SERVICE_NUM_ATTEMPTS=5"
+    said = site.ssh("web", f"{patient} /usr/bin/python3 -c {shlex.quote(script)}", 60)
     expected = f"arn:aws:sts::222233334444:assumed-role/hosts-test/{site.instances['web']}"
     assert said.stdout.strip() == expected, said.stderr
 
@@ -76,9 +77,9 @@ def test_a_changed_group_is_followed(site: Site) -> None:
     rule = [{"IpProtocol": "tcp", "FromPort": 9000, "ToPort": 9010, "IpRanges": [{"CidrIp": "10.77.0.0/16"}]}]
     assert not site.connects("client", "web", 9005)
     site.ec2.authorize_security_group_ingress(GroupId=site.groups["web"], IpPermissions=rule)
-    wait_for(lambda: site.connects("client", "web", 9005), 15, "9005 open")
+    wait_for(lambda: site.connects("client", "web", 9005), 60, "9005 open")
     site.ec2.revoke_security_group_ingress(GroupId=site.groups["web"], IpPermissions=rule)
-    wait_for(lambda: not site.connects("client", "web", 9005), 15, "9005 closed")
+    wait_for(lambda: not site.connects("client", "web", 9005), 60, "9005 closed")
 
 
 def test_without_a_way_out_a_host_reaches_no_service(site: Site) -> None:
@@ -87,9 +88,9 @@ def test_without_a_way_out_a_host_reaches_no_service(site: Site) -> None:
     everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
     assert site.ssh("client", ask).returncode == 0
     site.ec2.revoke_security_group_egress(GroupId=site.groups["client"], IpPermissions=everything)
-    wait_for(lambda: site.ssh("client", ask).returncode != 0, 15, "cut off")
+    wait_for(lambda: site.ssh("client", ask).returncode != 0, 60, "cut off")
     site.ec2.authorize_security_group_egress(GroupId=site.groups["client"], IpPermissions=everything)
-    wait_for(lambda: site.ssh("client", ask).returncode == 0, 15, "back")
+    wait_for(lambda: site.ssh("client", ask).returncode == 0, 60, "back")
 
 
 def test_nobody_on_a_host_can_open_its_packet_filter(site: Site) -> None:

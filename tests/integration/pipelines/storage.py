@@ -54,6 +54,9 @@ class Door:
                 near, _ = listening.accept()
                 far = socket.create_connection(self._target)
                 self._ends |= {near, far}
+                if not self._open:  # closed meanwhile, perhaps before it knew of these
+                    near.close(), far.close()
+                    return
                 for pair in ((near, far), (far, near)):
                     threading.Thread(target=self._forward, args=pair, daemon=True).start()
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -72,6 +72,14 @@ class Flows:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return error.code
+
+    def listens(self) -> bool:
+        """Whether records can be pushed: NiFi listens a moment after the flow runs."""
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 10).close()
+        except ConnectionRefusedError:
+            return False
+        return True
 
     def batches(self) -> Counter[bytes]:
         keys = [key for key in self.storage.keys("bronze", "flights/") if "/batch-" in key]
@@ -144,6 +152,7 @@ def test_files_land_once_also_when_they_are_larger_than_fits_through_python(flow
 
 def test_records_are_pushed_and_what_is_no_json_is_refused(flows: Flows) -> None:
     flows.deploy("flights-stream", "running")
+    wait_for(flows.listens, 60, flows.nifi.log_end)
     assert flows.push(b'[{"number": 1, "carrier": null}, {"number": 2, "carrier": "UA"}]') == 200
     assert flows.push(b'{"number": 3}\n{"number": 4}\n') == 200
     assert flows.push(b"[]") == 200  # nothing to keep is no reason to let the producer wait
@@ -190,8 +199,9 @@ def test_nothing_is_lost_or_doubled_when_storage_is_away_and_nifi_is_killed(flow
     assert flows.deploy("flights-stream", "running", flow=changed).actions == ["replace"]
     nifi.kill()
     nifi.start()
+    wait_for(flows.listens, 60, nifi.log_end)
     for number in range(20_050, 20_100):
-        wait_for(functools.partial(_accepted, flows, number), 60, nifi.log_end)
+        assert flows.push(json.dumps({"number": number}).encode()) == 200
         records[number] = 1
     wait_for(lambda: time.monotonic() - away >= AWAY_SECONDS, AWAY_SECONDS, "a minute")
     assert not flows.records().keys() & set(range(20_000, 20_100))
@@ -205,13 +215,6 @@ def test_nothing_is_lost_or_doubled_when_storage_is_away_and_nifi_is_killed(flow
     assert flows.records() == records
     assert flows.batches() == batches
     assert not flows.storage.keys("bronze", "quarantine/")
-
-
-def _accepted(flows: Flows, number: int) -> bool:
-    try:
-        return flows.push(json.dumps({"number": number}).encode()) == 200
-    except OSError:  # NiFi listens a moment after it is healthy
-        return False
 
 
 def ansible(nifi: Nifi, module: str, check: bool = False, **arguments: Any) -> dict[str, Any]:

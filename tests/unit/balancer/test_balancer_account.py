@@ -18,6 +18,7 @@ from cryptography import x509
 from rehearsal.balancer import Network, certificates
 from rehearsal.balancer.readings import READ_SECONDS
 from rehearsal.balancer.reconciler import Balancer
+from tests.support.ports import free_port
 
 pytest.importorskip("moto")
 REGION = "eu-central-1"
@@ -40,9 +41,7 @@ class Local:
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     root = Path(__file__).parents[3]
     command = [sys.executable, "-m", "rehearsal.aws.server", "--port", str(port)]
     environment = {**os.environ, "PYTHONPATH": str(root), "AWS_EC2_METADATA_DISABLED": "true"}
@@ -139,11 +138,11 @@ def test_the_balancer_follows_the_account(session, tmp_path, authorities, echo):
             ):
                 connection.sendall(b"GET / HTTP/1.1\r\nHost: nifi.dev.rehearsal.localhost\r\nConnection: close\r\n\r\n")
                 return int(connection.recv(12).split()[1])
-        except (ssl.SSLError, ConnectionError):
+        except (ssl.SSLError, ConnectionError, IndexError):
             return None
 
     def until(condition) -> None:
-        deadline = time.monotonic() + 15 + READ_SECONDS
+        deadline = time.monotonic() + 60 + READ_SECONDS
         while True:
             balancer.reconcile({"111122223333": session}, networks, account_port=free)
             if condition():
@@ -155,9 +154,7 @@ def test_the_balancer_follows_the_account(session, tmp_path, authorities, echo):
         described = elbv2.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
         return described[0]["TargetHealth"]["State"]
 
-    with socket.socket() as probe:
-        probe.bind(("127.44.0.1", 0))
-        free = probe.getsockname()[1]
+    free = free_port("127.44.0.1")
     try:
         until(lambda: status("alice") == 200)
         until(lambda: health() == "healthy")

@@ -108,7 +108,7 @@ def test_what_a_working_terraform_has_started_is_left_to_it(project, monkeypatch
     folder.mkdir(parents=True)
     everything = leftovers.find
     monkeypatch.setattr(leftovers, "find", lambda runs: sorted(everything(runs), key=lambda found: found.terraform))
-    provisioner = ["terraform", "-c", "sleep 2; echo $?"]
+    provisioner = ["terraform", "-c", "sleep 10; echo $?"]
     terraform = subprocess.Popen(
         provisioner, executable="/bin/bash", env={**os.environ, MARK: str(folder)}, stdout=subprocess.PIPE, text=True
     )

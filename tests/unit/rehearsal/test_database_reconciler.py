@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
 from rehearsal.databases import observer, reconciler
 from rehearsal.databases.container import Running
@@ -234,3 +236,25 @@ def test_one_databases_trouble_is_not_anothers(site: Site, monkeypatch: pytest.M
     monkeypatch.setattr(site.containers, "start", refuse)
     site.round(ONE, other)
     assert site.databases.problems == ["database dev-airflow: no space", "database ppd-airflow: no space"]
+
+
+class Unanswered:
+    """An account whose Secrets Manager answers with an error."""
+
+    def __init__(self, code: str) -> None:
+        self._client = boto3.client(
+            "secretsmanager", region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x"
+        )
+        self.stub = Stubber(self._client)
+        self.stub.add_client_error("get_secret_value", code)
+        self.stub.activate()
+
+    def client(self, service: str) -> object:
+        return self._client
+
+
+def test_a_secret_that_went_with_its_instance_is_no_trouble() -> None:
+    """An instance can be deleted between the moment it is listed and the moment its secret is asked for."""
+    assert observer.password(Unanswered("ResourceNotFoundException"), ONE) is None  # type: ignore[arg-type]
+    with pytest.raises(RehearsalError, match="its master secret cannot be read"):
+        observer.password(Unanswered("InternalServiceError"), ONE)  # type: ignore[arg-type]

@@ -52,9 +52,14 @@ def test_a_process_that_ignores_sigterm_ends_with_its_children(tmp_path: Path) -
     assert wait_until(lambda: "ready" in child.last_words(), 10)
     group = child.pid
     assert group
-    assert child.stop(0.2)
-    left = [path for path in Path("/proc").glob("[0-9]*/stat") if f" {group} {group} " in _text(path)]
-    assert not [path for path in left if ") Z " not in _text(path)]
+    assert child.stop(2)
+    assert wait_until(lambda: not _alive(group), 10)
+
+
+def _alive(group: int) -> list[Path]:
+    """Processes of a group that are more than an entry in the process table."""
+    found = [path for path in Path("/proc").glob("[0-9]*/stat") if f" {group} {group} " in _text(path)]
+    return [path for path in found if ") Z " not in _text(path)]
 
 
 def _text(path: Path) -> str:

@@ -5,6 +5,7 @@ Runs as root on the host, with the account's address in its environment.
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 from collections.abc import Iterator
@@ -33,28 +34,29 @@ def secrets() -> list[bytes]:
 
 def places() -> Iterator[tuple[str, bytes]]:
     """Files below the folders (but the installed packages) and every process's arguments, with their content."""
-    for folder in FOLDERS:
-        for path in Path(folder).rglob("*"):
-            if path.is_file() and not path.is_symlink() and not str(path).startswith(PROGRAMS):
-                yield str(path), path.read_bytes()
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    files = (path for folder in FOLDERS for path in Path(folder).rglob("*") if not str(path).startswith(PROGRAMS))
+    kept = (path for path in files if path.is_file() and not path.is_symlink())
+    for path in itertools.chain(kept, Path("/proc").glob("[0-9]*/cmdline")):
         try:
             yield str(path), path.read_bytes()
-        except OSError:
+        except (FileNotFoundError, ProcessLookupError):  # gone meanwhile
             continue
 
 
-def pids(unit: str) -> list[str]:
-    path = Path(f"/sys/fs/cgroup/system.slice/airflow-{unit}.service/cgroup.procs")
-    return path.read_text().split()
+def about(unit: str, name: str) -> Iterator[tuple[str, str]]:
+    """Number and content of `/proc/NUMBER/name` of each of the unit's processes. Those that ended are left out."""
+    group = Path(f"/sys/fs/cgroup/system.slice/airflow-{unit}.service/cgroup.procs")
+    for pid in group.read_text().split():
+        try:
+            yield pid, Path(f"/proc/{pid}/{name}").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
 
 
 def sandbox(unit: str) -> None:
     """No capability, no way to more rights, nothing of its own program or settings to be written."""
-    for pid in pids(unit):
-        lines = dict(
-            line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line
-        )
+    for pid, status in about(unit, "status"):
+        lines = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
         assert int(lines["CapEff"], 16) == 0, (unit, lines["CapEff"])
         assert lines["NoNewPrivs"] == "1", unit
         enter = ["nsenter", "--target", pid, "--mount", "setpriv", "--reuid=airflow", "--clear-groups"]
@@ -64,7 +66,7 @@ def sandbox(unit: str) -> None:
 
 def memory(unit: str) -> int:
     """Proportional set size of the unit's processes in MB: shared pages count once."""
-    lines = [line for pid in pids(unit) for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()]
+    lines = [line for _, shares in about(unit, "smaps_rollup") for line in shares.splitlines()]
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) // 1024
 
 
