@@ -151,6 +151,18 @@ class Account:
         ]
         return int(groups[0]["DesiredCapacity"]), serving
 
+    def outdated(self, name: str) -> list[str]:
+        """Ids of an Auto Scaling group's instances that have another version of the launch template than it names now."""
+        with answering(f"the Auto Scaling group {name}"):
+            client = self.client("autoscaling")
+            groups = client.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+        return [
+            instance["InstanceId"]
+            for group in groups
+            for instance in group["Instances"]
+            if instance.get("LaunchTemplate", {}).get("Version") != group["LaunchTemplate"]["Version"]
+        ]
+
     def running(self, ids: list[str]) -> list[dict[str, Any]]:
         """Those of the instances that are there: id, private IP, zone, state."""
         if not ids:

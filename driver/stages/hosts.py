@@ -25,7 +25,16 @@ def run(run: Run, stage: Stage) -> None:
     run.record.nodes = [
         {"role": fleet.name, **node} for fleet in found for node in run.account.running(serving[fleet.name])
     ]
+    _tell_outdated(run, found)
     stage.detail = people.hosts_line(run.record.nodes)
+
+
+def _tell_outdated(run: Run, found: list[fleets.Fleet]) -> None:
+    """A host stays as it was launched: a new type, volume or image is for those that come after it."""
+    for name in (name for fleet in found for name in fleet.groups):
+        if old := run.account.outdated(name):
+            said = "launched before its launch template changed (docs/on-aws.md, Replacing hosts)"
+            run.progress.line(f"    {name}: {', '.join(old)} {said}", "yellow")
 
 
 def wait_for_groups(

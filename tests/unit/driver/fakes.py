@@ -76,6 +76,7 @@ class FakeAccount:
         self.groups = {name: list(answers) for name, answers in groups.items()}
         self.healthy = {"i-nifi": "healthy", "i-web": "unhealthy"}
         self.documents: dict[str, dict[str, Any]] = {}
+        self.older: dict[str, list[str]] = {}
 
     def platform(self, env: str, document: str = "platform") -> dict[str, Any] | None:
         return self.documents.get(document)
@@ -83,6 +84,9 @@ class FakeAccount:
     def group(self, name: str) -> tuple[int, list[str]]:
         answers = self.groups[name]
         return answers.pop(0) if len(answers) > 1 else answers[0]
+
+    def outdated(self, name: str) -> list[str]:
+        return self.older.get(name, [])
 
     def running(self, ids: list[str]) -> list[dict[str, Any]]:
         return [{"instance_id": i, "private_ip": f"10.0.0.{len(i)}", "az": "a", "state": "running"} for i in ids]

@@ -69,3 +69,20 @@ def test_without_credentials_the_fix_is_credentials(account: Account, monkeypatc
     with pytest.raises(DriverError, match=r"s3://b.*credentials") as error:
         getattr(account, call)(*arguments)
     assert "aws sso login" in error.value.fix
+
+
+def test_instances_of_an_older_launch_template_are_known(account: Account) -> None:
+    """https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_Instance.html: each names the version it has."""
+    template = {"LaunchTemplateId": "lt-0123456789", "LaunchTemplateName": "dev-nifi"}
+    common = {"AvailabilityZone": "eu-central-1a", "LifecycleState": "InService", "HealthStatus": "Healthy"}
+    instances = [
+        {"InstanceId": f"i-{version}", "LaunchTemplate": {**template, "Version": version}, **common}
+        | {"ProtectedFromScaleIn": False}
+        for version in ("2", "3")
+    ]
+    group = {"AutoScalingGroupName": "dev-nifi", "MinSize": 1, "MaxSize": 1, "DesiredCapacity": 1, "DefaultCooldown": 1}
+    group |= {"AvailabilityZones": ["eu-central-1a"], "HealthCheckType": "EC2", "CreatedTime": "2026-01-01T00:00:00Z"}
+    group |= {"LaunchTemplate": {**template, "Version": "3"}, "Instances": instances}
+    with Stubber(account.client("autoscaling")) as stubber:
+        stubber.add_response("describe_auto_scaling_groups", {"AutoScalingGroups": [group]})
+        assert account.outdated("dev-nifi") == ["i-2"]

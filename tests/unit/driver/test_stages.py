@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from driver.verbs import drift
 from tests.support.clock import Clock
 from tests.unit.driver.fakes import fake_run
 
+ROOT = Path(__file__).resolve().parents[3]
 PASSED = {"name": "a", "subject": "b", "expected": "c", "observed": "d", "status": "passed", "detail": ""}
 FAILED = {**PASSED, "name": "pipeline:gold", "observed": "3 rows", "status": "failed"}
 LAKE = {"bronze": {"objects": 1, "bytes": 2}, "tables": [], "last_run": None}
@@ -37,6 +39,16 @@ def played(run) -> list[str]:
 def test_pipelines_come_after_access_and_before_verification():
     names = list(STAGES)
     assert names[names.index("pipelines") - 1 : names.index("pipelines") + 2] == ["access", "pipelines", "verification"]
+
+
+def test_hosts_from_before_a_change_of_their_template_are_named(tmp_path, stage):
+    run, shown = fake_run(tmp_path)
+    hosts.run(run, stage)
+    assert "launch template" not in shown.getvalue()
+    run.account.older["dev-nifi"] = ["i-nifi"]
+    hosts.run(run, stage)
+    assert "dev-nifi: i-nifi launched before its launch template changed" in shown.getvalue()
+    assert "Replacing hosts" in (ROOT / "docs" / "on-aws.md").read_text()
 
 
 def test_hosts_of_every_group_are_waited_for(tmp_path, stage):
