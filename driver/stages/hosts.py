@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from driver import ansible, fleets, people, troubles
+from driver import ansible, fleets, people, playbooks, troubles
 from driver.errors import DriverError
 from driver.run import Run, Stage
 
@@ -21,7 +21,8 @@ def run(run: Run, stage: Stage) -> None:
             "wait-for-hosts.yml", {"expected_groups": [fleet.name for fleet in found]}, fresh_inventory=True
         )
         if not outcome.ok:
-            raise ansible.failed("wait-for-hosts.yml", outcome, f"{run.folder}/logs/wait-for-hosts.log")
+            log = run.project.shown(playbooks.log(run, "wait-for-hosts.yml"))
+            raise ansible.failed("wait-for-hosts.yml", outcome, log)
     run.record.nodes = [
         {"role": fleet.name, **node} for fleet in found for node in run.account.running(serving[fleet.name])
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from driver import ansible, conduct, fleets, people
+from driver import ansible, conduct, fleets, people, playbooks
 from driver.errors import DONE, DriverError
 from driver.run import Run
 
@@ -51,9 +51,8 @@ def _export(run: Run) -> int:
         variables["certificate_ca_bundle"] = str(bundle)
     outcome = run.ansible.run("export-certificate.yml", variables)
     if not outcome.ok:
-        raise ansible.failed(
-            "export-certificate.yml", outcome, run.project.shown(run.folder / "logs" / "export-certificate.log")
-        )
+        log = run.project.shown(playbooks.log(run, "export-certificate.yml"))
+        raise ansible.failed("export-certificate.yml", outcome, log)
     _explain(run, user, folder)
     return DONE
 

@@ -65,6 +65,16 @@ def test_hosts_of_every_group_are_waited_for(tmp_path, stage):
     assert stage.detail.startswith("nifi i-nifi (10.0.0.6), airflow i-web (")
 
 
+def test_hosts_that_can_not_be_reached_are_named_with_the_playbooks_log(tmp_path, stage, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run, _ = fake_run(tmp_path)
+    failures = [Failure("i-nifi", "Wait", "no connection")]
+    run.ansible.outcomes["wait-for-hosts.yml"] = Outcome(failures=failures, code=2)
+    with pytest.raises(DriverError, match="i-nifi: Wait: no connection") as error:
+        hosts.run(run, stage)
+    assert error.value.fix.endswith("the whole output is in .cache/runs/dev/run/logs/wait-for-hosts.log")
+
+
 def test_a_platform_without_airflow_has_nifi_hosts_only(tmp_path, stage):
     run, _ = fake_run(tmp_path, airflow=False)
     hosts.run(run, stage)
