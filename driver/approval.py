@@ -23,7 +23,7 @@ def ask(run: Run, what: str, outcome: Outcome) -> None:
     """
     if run.env not in ASKED or run.options.yes or run.options.plan:
         return
-    lines = [f"{action:>8}  {address}" for address, action in outcome.planned]
+    lines = [f"{action:>8}  {address}" for address, action in outcome.wanted]
     confirm(
         run,
         f"{what}: {outcome.summary()}",

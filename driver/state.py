@@ -120,7 +120,7 @@ def pending(run: Run) -> list[tuple[str, str]]:
     if done is None or done.get("sources") == _fingerprint(run):
         return []
     with _planned(run) as (_, _, outcome):
-        return [entry for entry in outcome.planned if entry[1] != "read"]
+        return outcome.wanted
 
 
 @contextmanager

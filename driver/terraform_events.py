@@ -39,6 +39,11 @@ class Outcome:
         return any(self.changes.values())
 
     @property
+    def wanted(self) -> list[tuple[str, str]]:
+        """``planned`` without what is only read."""
+        return [(address, action) for address, action in self.planned if action != "read"]
+
+    @property
     def lock_held(self) -> bool:
         return any("acquiring the state lock" in error for error in self.errors)
 

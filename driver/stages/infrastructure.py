@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from driver import approval, fleets, plans, spark, state
+from driver import approval, changes, fleets, plans, spark, state
 from driver.errors import Refused
 from driver.heartbeat import now
 from driver.project import write_private
@@ -75,12 +75,16 @@ def run(run: Run, stage: Stage) -> None:
 def _check(run: Run, stage: Stage) -> None:
     """What would change; nothing is."""
     account = state.pending(run)
-    terraform, _ = state.prepared(run)
+    terraform, built = state.prepared(run)
     outcome = terraform.plan(run.folder / "check.tfplan", state.var_files(run), lock=False)
     (run.folder / "check.tfplan").unlink(missing_ok=True)
     run.record.terraform.update(outcome.changes)
-    for _, action in account:
+    for address, action in account:
         run.record.terraform[action] = run.record.terraform.get(action, 0) + 1
+        run.record.change("bootstrap", address, action)
+    for address, action in outcome.wanted:
+        run.record.change("infrastructure", address, action)
+    changes.show(run, account, outcome, built)
     stage.detail = outcome.summary() + (f"; of the account's bootstrap: {len(account)}" if account else "")
 
 

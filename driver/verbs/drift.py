@@ -19,7 +19,7 @@ def run(run: Run) -> int:
         plan = run.folder / "drift.tfplan"
         outcome = terraform.plan(plan, state.var_files(run), lock=False)
         plan.unlink(missing_ok=True)
-        found += [f"infrastructure: {address} ({action})" for address, action in outcome.planned]
+        found += [f"infrastructure: {address} ({action})" for address, action in outcome.wanted]
         stage.detail = outcome.summary()
     for name, wanted in _playbooks(run).items():
         with run.stage(name) as stage:

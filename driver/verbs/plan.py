@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from driver import conduct, plans, state
+from driver import changes, conduct, plans, state
 from driver.errors import CHANGES, DONE, Refused
 from driver.run import Run
-
-SIGNS = {"create": ("+", "green"), "update": ("~", "yellow"), "delete": ("-", "red"), "replace": ("±", "red")}
 
 
 def run(run: Run) -> int:
@@ -38,13 +36,7 @@ def run(run: Run) -> int:
             run.progress.line(f"plan: {run.options.out}, what it fits: {facts}; apply it with --plan {run.options.out}")
     finally:
         plan.unlink(missing_ok=True)
-    for address, action in [*((f"bootstrap: {address}", action) for address, action in account), *outcome.planned]:
-        if action == "read":
-            continue
-        sign, style = SIGNS.get(action, ("·", ""))
-        run.progress.line(f"  {sign} {address}", style)
-    if not built:
-        run.progress.line(f"{run.env} is not built yet; the account gets a state bucket and its key first")
+    changes.show(run, account, outcome, built)
     kinds = Counter(action for _, action in outcome.planned)
     run.progress.line(f"{run.env}: {outcome.summary()}", "bold")
     return CHANGES if outcome.code == 2 or kinds["move"] or account else DONE

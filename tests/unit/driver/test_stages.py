@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from driver import fleets
+from driver import fleets, terraform_events
 from driver.ansible_events import Failure, Outcome
 from driver.errors import DriverError, Interrupted
 from driver.run import Stage
@@ -252,7 +252,7 @@ def test_drift_looks_at_pipelines_where_there_are_some(tmp_path, monkeypatch, ai
 
     class Terraform:
         def plan(self, *_, **__):
-            return type("Outcome", (), {"planned": [], "summary": lambda self: "no changes"})()
+            return terraform_events.Outcome()
 
     monkeypatch.setattr(drift.conduct, "begin", lambda run: None)
     monkeypatch.setattr(drift.state, "pending", lambda run: [])
