@@ -87,7 +87,7 @@ class Terraform:
         lock: bool = True,
         arguments: Sequence[str] = (),
     ) -> Outcome:
-        """Make a plan file.
+        """Make a plan file. Terraform's warnings are shown, each once.
 
         :param lock: take the state's lock meanwhile (a plan that nobody applies needs none)
         :returns: what it would do; code 0 (nothing) or 2
@@ -100,6 +100,8 @@ class Terraform:
         outcome = self._follow(argv, (0, 2))
         if out.exists():
             out.chmod(0o600)
+        for text in dict.fromkeys(outcome.warnings):
+            self.progress.line(f"    warning: {text}", "yellow")
         return outcome
 
     def apply(self, plan: Path, applied: Callable[[str, str], None] | None = None) -> Outcome:

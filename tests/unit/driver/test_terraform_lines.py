@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from driver.terraform import Terraform
 from driver.terraform_events import Reader
 from tests.unit.driver.fakes import view
 
@@ -75,3 +76,20 @@ def test_lines_that_are_no_json_are_kept():
     reader, _ = read("panic: something", '{"type": "version", "terraform": "1.11.4"}')
     assert reader.unread == ["panic: something"]
     assert reader.outcome.version == "1.11.4"
+
+
+def test_warnings_of_a_plan_are_shown_once(tmp_path):
+    """Terraform itself says each of them for every instance of a resource."""
+    diagnostic = {"severity": "warning", "summary": "Argument is deprecated", "detail": "Use\nanother."}
+    line = json.dumps({"type": "diagnostic", "diagnostic": diagnostic})
+
+    class Said:
+        def follow(self, argv, log, each, extra):
+            each(line)
+            each(line)
+            return 0
+
+    progress, text = view()
+    terraform = Terraform(Said(), progress, tmp_path, tmp_path, tmp_path / "logs", {})  # type: ignore[arg-type]
+    assert terraform.plan(tmp_path / "a.tfplan").warnings
+    assert text.getvalue() == "    warning: Argument is deprecated: Use another.\n"
