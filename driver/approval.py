@@ -48,4 +48,6 @@ def confirm(run: Run, what: str, lines: list[str], otherwise: str) -> None:
         except EOFError:  # Ctrl-D
             answer = ""
     if answer.strip() != run.env:
-        raise Refused("not approved", "nothing was changed")
+        raise Refused(
+            f"{what}: not approved", f"when it is as it should be, run again and type {run.env}, or: {otherwise}"
+        )

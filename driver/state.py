@@ -157,10 +157,13 @@ def _bootstrap(run: Run, wanted: str) -> Iterator[str]:
         applying = pool.submit(terraform.apply, plan)
         try:
             yield _usable(run, terraform, applying)
-        except BaseException:
+        except BaseException as error:
             # The environment failed, but its state is in the bucket by now: the bootstrap's belongs there as well.
             with suppress(DriverError, Interrupted):
                 _conclude(run, terraform, applying, wanted)
+            if isinstance(error, Refused) and outcome.any_change and applying.exception() is None:
+                made = f"the account's state bucket and key were prepared before ({outcome.done()}), and stay"
+                raise Refused(f"{error.message}; {made}", error.fix) from None
             raise
         _conclude(run, terraform, applying, wanted)
 
