@@ -8,7 +8,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -53,7 +53,7 @@ class Policy(Strict):
 class Role(Strict):
     description: str
     nifi: list[Policy] = []
-    airflow: list[str] = []
+    airflow: list[Literal["Viewer", "User", "Op", "Admin"]] = []  # Airflow's own
 
 
 class Probe(Strict):

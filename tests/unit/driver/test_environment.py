@@ -104,6 +104,15 @@ def test_access_with_an_unknown_key(project):
     assert f"access.yml:{line}: roles.viewer.descripton: nothing reads this key" in refusal(project)
 
 
+def test_a_role_that_airflow_does_not_have(project):
+    """Airflow would let nobody of that role in."""
+    path = project.inventory("dev") / "group_vars" / "all" / "access.yml"
+    line = edit(path, "airflow: [Viewer]", "airflow: [Viewr]")
+    text = refusal(project)
+    assert f"access.yml:{line}: roles.viewer.airflow.0: Input should be 'Viewer', 'User', 'Op' or 'Admin'" in text
+    assert "(is 'Viewr')" in text
+
+
 def test_a_rule_for_a_role_that_does_not_exist(project):
     edit(project.inventory("dev") / "group_vars" / "all" / "access.yml", "role: engineer", "role: enginer")
     assert "rules name enginer" in refusal(project)
