@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,6 +16,7 @@ from driver import collection, documents, tfvars
 from driver.errors import Refused
 from driver.project import Project
 
+HOSTS = "amazon.aws.aws_ec2"  # the inventory plugin
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 Text = Annotated[str, Field(min_length=1, max_length=64)]
 # Variables that playbooks read and no role declares.
@@ -144,6 +145,9 @@ def load(project: Project, env: str, values_name: str) -> Environment:
             f"inventories/{env}/group_vars/all/platform.yml:1: platform_region is {inventory['platform_region']}, "
             f"but region in {project.shown(values_file)} is {values.region}; make them equal"
         )
+    if values:
+        for source in inventory.get("host documents", []):
+            findings += _hosts(source, env, values.region)
     if findings or values is None or access is None:
         raise Refused(f"{env} is not described well:\n  " + "\n  ".join(findings), "correct the files named above")
     rules = [rule.model_dump() for rule in access.rules]
@@ -160,6 +164,8 @@ def _inventory(project: Project, env: str, findings: list[str]) -> dict[str, Any
     found: dict[str, Any] = {}
     for path in sorted(folder.rglob("*.y*ml")):
         document = _document(project, path, findings)
+        if document and isinstance(document.value, dict) and document.value.get("plugin") == HOSTS:
+            found.setdefault("host documents", []).append(document)
         if document is None or "group_vars" not in path.parts:
             continue
         if not isinstance(document.value, dict):
@@ -174,6 +180,16 @@ def _inventory(project: Project, env: str, findings: list[str]) -> dict[str, Any
     if found.get("platform_env") not in (env, None):
         findings.append(f"inventories/{env}/group_vars: platform_env is {found['platform_env']}; it has to be {env}")
     return found
+
+
+def _hosts(document: documents.Document, env: str, region: str) -> Iterator[str]:
+    """Findings: EC2 would be asked for another environment's hosts, or for more than this one's."""
+    regions, filters = document.value.get("regions"), document.value.get("filters") or {}
+    if regions != [region]:
+        yield f"{document.where('regions')}: regions is {regions}, but {env} is in {region}; write [{region}]"
+    tag = filters.get("tag:Environment")
+    if tag not in (env, [env]):
+        yield f"{document.where('filters', 'tag:Environment')}: tag:Environment is {tag}; it has to be {env}"
 
 
 def _document(project: Project, path: Path, findings: list[str]) -> documents.Document | None:

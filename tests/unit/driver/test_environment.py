@@ -143,6 +143,23 @@ def test_another_region(project):
     assert "platform_region is us-east-1" in refusal(project)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("[eu-central-1]", "[us-east-1]", "regions is ['us-east-1'], but dev is in eu-central-1; write [eu-central-1]"),
+        ("tag:Environment: dev", "tag:Environment: ppd", "tag:Environment is ppd; it has to be dev"),
+    ],
+)
+def test_hosts_of_another_environment_or_region(project, old, new, expected):
+    line = edit(project.inventory("dev") / "aws_ec2.yml", old, new)
+    assert f"inventories/dev/aws_ec2.yml:{line}: {expected}" in refusal(project)
+
+
+def test_hosts_of_all_environments(project):
+    edit(project.inventory("dev") / "aws_ec2.yml", "  tag:Environment: dev\n", "")
+    assert "aws_ec2.yml:5: tag:Environment is None; it has to be dev" in refusal(project)
+
+
 def test_what_a_verification_puts_in_is_a_known_variable(project):
     path = project.inventory("dev") / "group_vars" / "all" / "verification.yml"
     edit(path, "verify_pipelines_data", "verify_pipeline_data")
