@@ -5,18 +5,19 @@ from __future__ import annotations
 import importlib.util
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from driver import lock, state, terraform, tfvars
+from driver import documents, lock, state, terraform, tfvars
 from driver.errors import DriverError, Refused
 from driver.run import Run, Stage
 
 TERRAFORM = (1, 11, 1)  # the first with write-only arguments, and with the S3 backend's own locking
 SESSIONS = "session-manager-plugin"
 AGENT, METRICS = "amazon-ssm-agent", "amazon-cloudwatch-agent"
+PLACES = ("group_vars", "host_vars")
 BUNDLE = "DATAPLATFORM_RDS_CA_BUNDLE"
 BUNDLE_URL = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
 
@@ -43,34 +44,47 @@ def tools(run: Run) -> None:
     run.record.versions["terraform"] = version
 
 
-def reaches_hosts(run: Run) -> None:
+def reaches_hosts(run: Run, stages: Collection[str]) -> None:
     """What Ansible needs on this machine for AWS's hosts: missed half an hour later, when Terraform has built them.
 
+    :param stages: those that will be gone through
     :raises Refused: names what is missing and how to get it
     """
     if run.connector.kind != "aws":
         return
-    if not run.options.only or "infrastructure" in run.options.only:
+    if "infrastructure" in stages:
         _boots_an_agent(run)
-    if run.options.only == ("infrastructure",):
+    if set(stages) <= {"infrastructure"}:
         return
-    environment = run.processes.environment
-    if shutil.which(SESSIONS, path=environment.get("PATH")) is None:
+    path = run.processes.environment.get("PATH")
+    if shutil.which(SESSIONS, path=path) is None:
         raise Refused(
             f"{SESSIONS} is not on the PATH: Ansible reaches hosts by Session Manager",
             "install it (https://docs.aws.amazon.com/systems-manager/latest/userguide/"
             "session-manager-working-with-install-plugin.html)",
         )
+    if "configuration" in stages:
+        _verifies_the_database(run)
+
+
+def _verifies_the_database(run: Run) -> None:
+    """:raises Refused: the CAs that role airflow gives to its hosts are not there"""
     default = run.project.ansible / "playbooks" / "files" / "rds-global-bundle.pem"
-    bundle = Path(environment.get(BUNDLE) or default)
-    chosen = any("airflow_database_ca" in path.read_text() for path in run.project.root.glob("inventories/**/*.yml"))
-    if not bundle.is_file() and not chosen:
+    bundle = Path(run.processes.environment.get(BUNDLE) or default)
+    if not bundle.is_file() and not _sets(run, "airflow_database_ca"):
         shown = run.project.shown(bundle)
         raise Refused(
             f"{shown} is not there: the CAs with which Airflow verifies its database",
             f"mkdir -p {run.project.shown(default.parent)} && curl -o {run.project.shown(default)} {BUNDLE_URL}, "
             f"or name another file in {BUNDLE}",
         )
+
+
+def _sets(run: Run, variable: str) -> bool:
+    """Whether a group or a host of the environment's own inventory has a value of its own for a variable."""
+    folder = run.project.inventory(run.env)
+    values = [documents.load(path).value for place in PLACES for path in sorted(folder.glob(f"{place}/**/*.y*ml"))]
+    return any(isinstance(found, dict) and bool(found.get(variable)) for found in values)
 
 
 def _boots_an_agent(run: Run) -> None:

@@ -10,10 +10,9 @@ from driver.stages import STAGES, evidence, preflight
 
 def run(run: Run) -> int:
     conduct.begin(run, start=True)
-    preflight.reaches_hosts(run)
-    for name, work in STAGES.items():
-        if run.options.only and name not in run.options.only:
-            continue
+    chosen = {name: work for name, work in STAGES.items() if not run.options.only or name in run.options.only}
+    preflight.reaches_hosts(run, chosen)
+    for name, work in chosen.items():
         with run.stage(name) as stage:
             work(run, stage)
     with run.stage("evidence") as stage:

@@ -7,11 +7,12 @@ from __future__ import annotations
 from driver import conduct, fleets, playbooks, state
 from driver.errors import CHANGES, DONE
 from driver.run import Run
-from driver.stages import configuration
+from driver.stages import configuration, preflight
 
 
 def run(run: Run) -> int:
     conduct.begin(run)
+    preflight.reaches_hosts(run, ("configuration",))
     found: list[str] = []
     with run.stage("infrastructure") as stage:
         found += [f"bootstrap: {address} ({action})" for address, action in state.pending(run)]

@@ -10,6 +10,7 @@ from rich.table import Table
 from driver import conduct, fleets, lake, people, playbooks
 from driver.errors import DONE, DriverError
 from driver.run import Run
+from driver.stages import preflight
 
 NODE = ("instance_id", "private_ip", "az", "state")
 
@@ -51,6 +52,7 @@ def _airflow(run: Run, nodes: list[dict[str, Any]]) -> dict[str, Any]:
     if not nodes:
         return {**shown, "components": {}, "unknown": "there is no host to ask"}
     try:
+        preflight.reaches_hosts(run, ("hosts",))
         outcome = run.ansible.silent().run("airflow-status.yml", {"status_report": str(path)})
     except DriverError as error:
         return {**shown, "components": {}, "unknown": error.message}

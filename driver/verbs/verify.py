@@ -5,12 +5,13 @@ from __future__ import annotations
 from driver import conduct
 from driver.errors import DONE
 from driver.run import Run
-from driver.stages import STAGES, evidence
+from driver.stages import STAGES, evidence, preflight
 from driver.verbs import apply
 
 
 def run(run: Run) -> int:
     conduct.begin(run)
+    preflight.reaches_hosts(run, ("verification",))
     with run.stage("verification") as stage:
         STAGES["verification"](run, stage)
     with run.stage("evidence") as stage:

@@ -26,6 +26,7 @@ def planned(monkeypatch):
     monkeypatch.setattr(state, "prepared", lambda run: (Terraform(), True))
     monkeypatch.setattr(state, "var_files", lambda run: [])
     monkeypatch.setattr(drift.conduct, "begin", lambda run: None)
+    monkeypatch.setattr(drift.preflight, "reaches_hosts", lambda *_: None)
 
 
 def test_check_names_what_would_change(tmp_path, planned):

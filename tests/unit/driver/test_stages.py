@@ -255,6 +255,7 @@ def test_drift_looks_at_pipelines_where_there_are_some(tmp_path, monkeypatch, ai
             return terraform_events.Outcome()
 
     monkeypatch.setattr(drift.conduct, "begin", lambda run: None)
+    monkeypatch.setattr(drift.preflight, "reaches_hosts", lambda *_: None)
     monkeypatch.setattr(drift.state, "pending", lambda run: [])
     monkeypatch.setattr(drift.state, "prepared", lambda run: (Terraform(), True))
     monkeypatch.setattr(drift.state, "var_files", lambda run: [])

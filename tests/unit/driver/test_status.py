@@ -34,6 +34,7 @@ USER = {"user": "alice", "dn": "CN=alice", "role": "engineer", "serial": "1f", "
 def made(tmp_path, monkeypatch):
     """Runs of the verb, with everything but Airflow's health at hand."""
     monkeypatch.setattr(status.conduct, "begin_quietly", lambda run: None)
+    monkeypatch.setattr(status.preflight, "reaches_hosts", lambda *_: None)
     monkeypatch.setattr(status.people, "users", lambda run: [dict(USER)])
     monkeypatch.setattr(status.lake, "look", lambda run: LAKE)
 
