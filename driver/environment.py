@@ -12,10 +12,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from driver import collection, documents, tfvars
+from driver import collection, documents, tftypes, tfvars
 from driver.errors import Refused
 from driver.project import Project
 
+DECLARE = "remove it, or declare it in a role's argument_specs.yml"
 HOSTS = "amazon.aws.aws_ec2"  # the inventory plugin
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 Text = Annotated[str, Field(min_length=1, max_length=64)]
@@ -173,7 +174,7 @@ def _inventory(project: Project, env: str, findings: list[str]) -> dict[str, Any
             continue
         for key, value in document.value.items():
             if key not in known and not str(key).startswith("ansible_"):
-                findings.append(f"{document.where(key)}: nothing reads {key}{_similar(str(key), known)}")
+                findings.append(f"{document.where(key)}: nothing reads {key}{_similar(str(key), known, DECLARE)}")
             found[key] = value
             if key == "access":
                 found["access document"] = document
@@ -210,11 +211,11 @@ def _known_variables(project: Project) -> set[str]:
     return known
 
 
-def _similar(name: str, known: Iterable[str]) -> str:
+def _similar(name: str, known: Iterable[str], otherwise: str) -> str:
     import difflib
 
     close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]}?" if close else "; remove it, or declare it in a role's argument_specs.yml"
+    return f"; did you mean {close[0]}?" if close else f"; {otherwise}"
 
 
 def _values(project: Project, env: str, path: Path, findings: list[str]) -> Values | None:
@@ -223,20 +224,33 @@ def _values(project: Project, env: str, path: Path, findings: list[str]) -> Valu
         example = project.shown(path.with_name("terraform.tfvars.example"))
         findings.append(f"{shown}: is missing; copy {example} to it and fill in your account")
         return None
-    lines: dict[str, int] = {}
+    own, *_ = [_value_file(project, file, findings) for file in (path, *sorted(path.parent.glob("*.auto.tfvars")))]
+    if own is None:
+        return None
     try:
-        values, lines = tfvars.load(path, shown)
-        known = tfvars.declared(path.parent)
-        for name in sorted(set(values) - known):
-            findings.append(f"{shown}:{lines[name]}: no variable is called {name}{_similar(name, known)}")
-        return Values.model_validate(values)
+        return Values.model_validate(own.value)
+    except ValidationError as error:
+        findings += [f"{own.where(*item['loc'])}: {_message(item)}" for item in error.errors()]
+    return None
+
+
+def _value_file(project: Project, path: Path, findings: list[str]) -> documents.Document | None:
+    """One file, whose names are variables, and whose keys their types have."""
+    try:
+        document = tfvars.load(path, project.shown(path))
     except tfvars.TfvarsError as error:
         findings.append(str(error))
-    except ValidationError as error:
-        for item in error.errors():
-            name = str(item["loc"][0]) if item["loc"] else ""
-            findings.append(f"{shown}:{lines.get(name, 1)}: {_message(item)}")
-    return None
+        return None
+    known = tftypes.declared(path.parent)
+    for name, value in document.value.items():
+        if name not in known:
+            hint = _similar(name, known, "remove it, or declare it beside")
+            findings.append(f"{document.where(name)}: no variable is called {name}{hint}")
+            continue
+        for place, keys in tftypes.strangers(value, known[name], (name,)):
+            hint = _similar(str(place[-1]), keys, f"there are {', '.join(keys)}")
+            findings.append(f"{document.where(*place)}: nothing reads {'.'.join(map(str, place))}{hint}")
+    return document
 
 
 def _access(project: Project, env: str, inventory: Mapping[str, Any], findings: list[str]) -> Access | None:

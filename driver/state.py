@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from driver import approval, tfvars
+from driver import approval, tftypes
 from driver.errors import DriverError, Interrupted, Refused
 from driver.project import private_folder, write_private
 from driver.run import Run
@@ -227,7 +227,7 @@ def _copy(source: Path, target: Path, state: Path) -> Path:
 def _values(run: Run, work: Path) -> Path:
     """Those of the environment's values that terraform/bootstrap declares."""
     assert run.target is not None
-    known = tfvars.declared(run.project.bootstrap)
+    known = tftypes.declared(run.project.bootstrap)
     values = {**run.environment.terraform_values(), **run.target.terraform_values}
     return write_private(work / "values.tfvars.json", json.dumps({k: v for k, v in values.items() if k in known}))
 
@@ -238,7 +238,7 @@ def _fingerprint(run: Run) -> str:
     for path in sorted([*run.project.bootstrap.glob("*.tf"), *run.project.bootstrap.glob(".terraform.lock.hcl")]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     assert run.target is not None
-    known = tfvars.declared(run.project.bootstrap)
+    known = tftypes.declared(run.project.bootstrap)
     values = {**run.environment.terraform_values(), **run.target.terraform_values}
     digest.update(json.dumps({k: v for k, v in values.items() if k in known}, sort_keys=True).encode())
     return digest.hexdigest()

@@ -11,6 +11,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from driver.documents import Document
+
 TOKEN = re.compile(
     r"""(?P<space>[ \t\r]+|\#[^\n]*|//[^\n]*|/\*.*?\*/)
       | (?P<newline>\n)
@@ -21,20 +23,14 @@ TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 WORDS = {"true": True, "false": False, "null": None}
-VARIABLE = re.compile(r'^\s*variable\s+"(?P<name>[^"]+)"', re.MULTILINE)
 
 
 class TfvarsError(ValueError):
     """A value file that can't be read; the message begins with ``file:line:``."""
 
 
-def declared(folder: Path) -> set[str]:
-    """The names of the variables that a Terraform module declares."""
-    return {match["name"] for path in sorted(folder.glob("*.tf")) for match in VARIABLE.finditer(path.read_text())}
-
-
-def load(path: Path, shown: str | None = None) -> tuple[dict[str, Any], dict[str, int]]:
-    """The values of a file, and the line of each name.
+def load(path: Path, shown: str | None = None) -> Document:
+    """The values of a file, and the line of each name and key.
 
     :param shown: how messages name the file
     :raises TfvarsError: what can't be read, where
@@ -45,6 +41,8 @@ def load(path: Path, shown: str | None = None) -> tuple[dict[str, Any], dict[str
 class _Reader:
     def __init__(self, text: str, shown: str) -> None:
         self.shown = shown
+        self.lines: dict[tuple[str | int, ...], int] = {}
+        self.path: tuple[str | int, ...] = ()
         self.tokens: list[tuple[str, str, int]] = []
         self.at = 0
         line, position = 1, 0
@@ -71,23 +69,30 @@ class _Reader:
         while self.tokens[self.at][1] in ("\n", *values):
             self.at += 1
 
-    def body(self) -> tuple[dict[str, Any], dict[str, int]]:
+    def body(self) -> Document:
         found: dict[str, Any] = {}
-        lines: dict[str, int] = {}
         self.skip()
         while self.tokens[self.at][0] != "end":
             kind, name, line = self.next()
             if kind != "name":
                 raise self.error(line, f"expected a name, found {name!r}")
             if name in found:
-                raise self.error(line, f"{name} is set twice (first in line {lines[name]})")
+                raise self.error(line, f"{name} is set twice (first in line {self.lines[name,]})")
             self.expect("=")
-            found[name], lines[name] = self.value(), line
+            found[name] = self.inner(name, line)
             kind, text, line = self.next()
             if kind not in ("newline", "end"):
                 raise self.error(line, f"{text!r} follows the value of {name}")
             self.skip()
-        return found, lines
+        return Document(self.shown, found, self.lines)
+
+    def inner(self, name: str | int, line: int) -> Any:
+        """The value of a name, a key or a place in a list."""
+        around, self.path = self.path, (*self.path, name)
+        self.lines[self.path] = line
+        value = self.value()
+        self.path = around
+        return value
 
     def expect(self, *marks: str) -> str:
         _, text, line = self.next()
@@ -123,7 +128,7 @@ class _Reader:
         found: list[Any] = []
         self.skip()
         while self.tokens[self.at][1] != "]":
-            found.append(self.value())
+            found.append(self.inner(len(found), self.tokens[self.at][2]))
             self.skip()
             if self.tokens[self.at][1] != "]":
                 self.expect(",")
@@ -139,7 +144,8 @@ class _Reader:
             if kind not in ("name", "string"):
                 raise self.error(line, f"expected a name, found {name!r}")
             self.expect("=", ":")
-            found[self.string(name, line) if kind == "string" else name] = self.value()
+            key = self.string(name, line) if kind == "string" else name
+            found[key] = self.inner(key, line)
             self.skip(",")
         self.next()
         return found

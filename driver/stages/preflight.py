@@ -96,7 +96,7 @@ def _boots_an_agent(run: Run) -> None:
     values: dict[str, Any] = {}
     for path in (own, *sorted(own.parent.glob("*.auto.tfvars"))):
         try:
-            values |= tfvars.load(path, run.project.shown(path))[0] if path.is_file() else {}
+            values |= tfvars.load(path, run.project.shown(path)).value if path.is_file() else {}
         except tfvars.TfvarsError as error:
             raise Refused(str(error), "correct that line") from None
     agents, own_images = values.get("agents") or {}, values.get("nifi_ami_id") and values.get("airflow_ami_id")

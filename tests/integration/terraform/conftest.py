@@ -85,7 +85,7 @@ def example() -> Callable[[str], dict[str, Any]]:
     """example(ENV): the values of that environment's terraform.tfvars.example, made complete."""
 
     def values(env: str) -> dict[str, Any]:
-        given, _ = tfvars.load(ROOT / "terraform" / "environments" / env / "terraform.tfvars.example")
+        given = tfvars.load(ROOT / "terraform" / "environments" / env / "terraform.tfvars.example").value
         return {**given, **ARCHIVE, "certificate_arn": CERTIFICATE, "s3_use_path_style": True}
 
     return values

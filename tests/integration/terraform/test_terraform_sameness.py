@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from driver import tfvars
+from driver import tftypes, tfvars
 
 ROOT = Path(__file__).resolve().parents[3]
 ENVIRONMENTS = ROOT / "terraform" / "environments"
@@ -30,9 +30,9 @@ def test_the_files_are_the_same(env: str) -> None:
 
 @pytest.mark.parametrize("name", ["sizing.auto.tfvars", "terraform.tfvars.example"])
 def test_values_are_set_for_the_same_names(name: str) -> None:
-    names = {env: set(tfvars.load(ENVIRONMENTS / env / name)[0]) for env in ("dev", "ppd", "prod")}
+    names = {env: set(tfvars.load(ENVIRONMENTS / env / name).value) for env in ("dev", "ppd", "prod")}
     assert names["dev"] == names["ppd"] == names["prod"]
-    assert names["dev"] <= tfvars.declared(ENVIRONMENTS / "dev")
+    assert names["dev"] <= tftypes.declared(ENVIRONMENTS / "dev").keys()
 
 
 def resources(plan: dict[str, Any]) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def test_plans_differ_in_values_only(
     planner: Callable[..., dict[str, Any]], example: Callable[[str], dict[str, Any]]
 ) -> None:
     """With dev's values each environment is dev, whatever its name: no code asks which environment it is in."""
-    sizing, _ = tfvars.load(ENVIRONMENTS / "dev" / "sizing.auto.tfvars")
+    sizing = tfvars.load(ENVIRONMENTS / "dev" / "sizing.auto.tfvars").value
     certificate = "arn:aws:acm:eu-central-1:000000000000:certificate/11111111-2222-3333-4444-555555555555"
     names = {"domain": "data.example.com", "bucket_suffix": "example", "certificate_arn": certificate}
     plans = {}

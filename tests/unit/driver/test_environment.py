@@ -58,6 +58,23 @@ def test_unknown_value(project):
     assert f"{EXAMPLE}:{line}: no variable is called bucket_sufix; did you mean bucket_suffix?" in text
 
 
+def test_every_value_file_is_looked_at(project):
+    """Terraform reads them too: it warns of a name that is no variable, and passes over a key that is none."""
+    sizing = project.environment("dev") / "sizing.auto.tfvars"
+    name = edit(sizing, "log_days ", "logs_days ")
+    key = edit(sizing, "      desired       = 1", "      desird        = 1")
+    (sizing.parent / "more.auto.tfvars").write_text('# nothing\nowner = "me"\n')
+    text = refusal(project)
+    assert f"sizing.auto.tfvars:{name}: no variable is called logs_days; did you mean log_days?" in text
+    assert f"sizing.auto.tfvars:{key}: nothing reads airflow.groups.all.desird; did you mean desired?" in text
+    assert "more.auto.tfvars:2: no variable is called owner; remove it" in text
+
+
+def test_a_value_file_that_can_not_be_read(project):
+    (project.environment("dev") / "more.auto.tfvars").write_text("\na = lower(x)\n")
+    assert "more.auto.tfvars:2: can't read" in refusal(project)
+
+
 def test_wrong_account_id(project):
     line = edit(project.environment("dev") / EXAMPLE, '"111122223333"', '"1111"')
     assert f"{EXAMPLE}:{line}: account_id" in refusal(project)

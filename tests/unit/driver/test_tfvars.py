@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from driver import tfvars
+from driver import tftypes, tfvars
 
 
 def read(tmp_path, text):
@@ -14,7 +14,7 @@ def read(tmp_path, text):
 
 
 def test_all_kinds_of_values(tmp_path):
-    values, lines = read(
+    document = read(
         tmp_path,
         """# comment
 name = "a \\"b\\" \\u00e9"   // another
@@ -32,7 +32,7 @@ nested = {
 lines */ last = "$${kept}"
 """,
     )
-    assert values == {
+    assert document.value == {
         "name": 'a "b" é',
         "number": -150.0,
         "yes": True,
@@ -41,7 +41,12 @@ lines */ last = "$${kept}"
         "nested": {"quoted key": [{"a": 1, "b": 2}], "plain": "x"},
         "last": "${kept}",
     }
-    assert (lines["name"], lines["nested"], lines["last"]) == (2, 9, 14)
+    assert [document.where(name) for name in ("name", "nested", "last")] == [
+        f"terraform.tfvars:{n}" for n in (2, 9, 14)
+    ]
+    assert document.where("list", 1) == "terraform.tfvars:7"
+    assert document.where("nested", "quoted key", 0, "b") == "terraform.tfvars:10"
+    assert document.where("nested", "plain") == "terraform.tfvars:11"
 
 
 @pytest.mark.parametrize(
@@ -65,14 +70,9 @@ def test_errors_name_file_and_line(tmp_path, text, where, what):
     assert what in str(error.value)
 
 
-def test_declared_variables(tmp_path):
-    (tmp_path / "variables.tf").write_text('variable "one" {}\n  variable "two" {\n}\n# variable "three"\n')
-    assert tfvars.declared(tmp_path) == {"one", "two"}
-
-
 def test_the_examples_of_the_project_can_be_read(project):
     for env in ("dev", "ppd", "prod"):
         folder = project / "terraform" / "environments" / env
         for name in ("terraform.tfvars.example", "sizing.auto.tfvars"):
-            values, _ = tfvars.load(folder / name)
-            assert set(values) <= tfvars.declared(folder)
+            values = tfvars.load(folder / name).value
+            assert values.keys() <= tftypes.declared(folder).keys()
