@@ -122,6 +122,11 @@ def options(argv: Sequence[str]) -> Options:
             found.error(f"--{name} belongs to {verb}, not to {values.verb}")
     if values.plan and (values.check or (values.only and "infrastructure" not in values.only)):
         found.error("--plan applies a file in stage infrastructure: not with --check, nor with --only without it")
+    for name in ("tags", "limit"):
+        if getattr(values, name) and values.only and "configuration" not in values.only:
+            found.error(f"--{name} is for stage configuration, which --only leaves out: add --only configuration")
+    if values.limit is not None and not values.limit.strip():
+        found.error("--limit names no hosts: without it, all are meant")
     if values.out and not values.out.absolute().parent.is_dir():
         found.error(f"--out {values.out}: there is no folder {values.out.absolute().parent}")
     if action == "apply":

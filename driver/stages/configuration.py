@@ -3,11 +3,33 @@ configured at the same time. (site.yml does the same one after the other, for pe
 
 from __future__ import annotations
 
-from driver import fleets, playbooks
+from collections.abc import Collection
+
+from driver import fleets, playbooks, selection
+from driver.errors import DriverError, Refused
 from driver.run import Run, Stage
 
 
+def choose(run: Run, stages: Collection[str]) -> None:
+    """Before anything changes: --tags and --limit choose something.
+
+    :param stages: those that will be gone through
+    :raises Refused: with what can be chosen
+    """
+    if run.options.tags:
+        # (What Terraform has yet to build is not known.)
+        every = sorted(path.name for path in (run.project.ansible / "playbooks").glob("configure-*.yml"))
+        selection.tags(run, every if "infrastructure" in stages else of(run))
+    if run.options.limit:
+        selection.hosts(run)
+
+
 def run(run: Run, stage: Stage) -> None:
+    if run.options.limit:
+        try:
+            selection.hosts(run)
+        except Refused as error:  # it was there before the stages that made hosts
+            raise DriverError(error.message, error.fix) from None
     outcome = playbooks.play_together(run, of(run), tags=run.options.tags, limit=run.options.limit)
     stage.detail = playbooks.changed(outcome)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from driver import conduct, fleets, lake, people
 from driver.errors import CHANGES, DONE
 from driver.run import Run
-from driver.stages import STAGES, evidence, preflight
+from driver.stages import STAGES, configuration, evidence, preflight
 
 
 def run(run: Run) -> int:
     conduct.begin(run, start=True)
     chosen = {name: work for name, work in STAGES.items() if not run.options.only or name in run.options.only}
     preflight.reaches_hosts(run, chosen)
+    if "configuration" in chosen:
+        configuration.choose(run, chosen)
     for name, work in chosen.items():
         with run.stage(name) as stage:
             work(run, stage)

@@ -74,6 +74,9 @@ def test_applying_certificates_is_a_run_like_any_other():
         ["--env", "dev", "--reh"],
         ["--env", "dev", "--plan", "dev.tfplan", "--check"],
         ["--env", "dev", "--plan", "dev.tfplan", "--only", "configuration"],
+        ["--env", "dev", "--only", "access", "--tags", "nifi"],
+        ["--env", "dev", "--only", "access", "--limit", "nifi"],
+        ["--env", "dev", "--limit", ""],
     ],
 )
 def test_nonsense_is_refused_with_code_3(arguments, tmp_path, capsys):
