@@ -152,7 +152,7 @@ class Account:
         return int(groups[0]["DesiredCapacity"]), serving
 
     def outdated(self, name: str) -> list[str]:
-        """Ids of an Auto Scaling group's instances that have another version of the launch template than it names now."""
+        """Ids of an Auto Scaling group's instances with another version of the launch template than its own."""
         with answering(f"the Auto Scaling group {name}"):
             client = self.client("autoscaling")
             groups = client.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
