@@ -31,7 +31,7 @@ def test_every_check_of_the_pipelines_passed(dev):
     assert [check for check in checks.values() if check["status"] not in ("passed", "computed")] == []
     wanted = (
         "health", "started", "dag-visible", "deadline-alert", "dag-removed", "nifi-refused", "nifi-role-needed",
-        "nifi-triggered", "run", "bronze", "silver", "gold", "gold-checksum",
+        "dag-read", "import-errors", "nifi-triggered", "run", "bronze", "silver", "gold", "gold-checksum",
     )  # fmt: skip
     assert {f"pipeline:{name}" for name in wanted} <= set(checks)
 

@@ -25,6 +25,7 @@ class FakeAirflow:
         self.runs: dict[tuple[str, str], list[tuple[str, list[dict[str, Any]]]]] = {}
         self.next_run: list[tuple[str, list[dict[str, Any]]]] = [("success", [])]
         self.errors: list[dict[str, str]] = []
+        self.looks = 0  # at the list of DAGs: before each of them all files are read again
         self.health: dict[str, Any] = {
             name: {"status": "healthy"} for name in ("metadatabase", "scheduler", "triggerer", "dag_processor")
         }
@@ -64,6 +65,8 @@ class FakeAirflow:
             return self._run(method, run[1], run[2], bool(run[3]), body)
         if path.startswith("importErrors"):
             return _answer(200, {"import_errors": self.errors})
+        if path.startswith("dags?"):
+            return self._list(dict(re.findall(r"(limit|offset)=(\d+)", path)))
         if path.startswith("dags/"):
             dag_id = path[5:].split("?")[0]
             if method == "DELETE":
@@ -73,6 +76,12 @@ class FakeAirflow:
                 found.update(body)
             return _answer(200, found) if found else _answer(404, {"detail": "not found"})
         return _answer(404)
+
+    def _list(self, asked: dict[str, str]) -> Response:
+        self.looks += 1
+        there = [{"last_parsed_time": str(self.looks), **dag} for dag in self.dags.values() if not dag.get("is_stale")]
+        first = int(asked["offset"])
+        return _answer(200, {"dags": there[first : first + int(asked["limit"])], "total_entries": len(there)})
 
     def _run(self, method: str, dag_id: str, run_id: str | None, tasks: bool, body: Any) -> Response:
         if method == "POST":

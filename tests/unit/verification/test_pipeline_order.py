@@ -12,6 +12,7 @@ from ansible_collections.dataplatform.aws.plugins.module_utils._pipelines import
     _dag_run,
     _data,
     _deadline,
+    _reading,
     _run,
     _trigger,
 )
@@ -70,7 +71,7 @@ def world(monkeypatch):
 
     fake.request = asked
     monkeypatch.setattr(_probes, "issue", issue)
-    Clock().rule(monkeypatch, _airflow)
+    Clock().rule(monkeypatch, _airflow, _reading)
     monkeypatch.setattr(_dag_run, "fingerprint", lambda *_: "abc")
     monkeypatch.setattr(
         _run._probe_dag.ProbeDag, "upload", lambda self: fake.dags.update({self.dag_id: {"dag_id": self.dag_id}})
@@ -115,7 +116,8 @@ def test_everything(world, folder):
     assert bad == []
     wanted = {
         "probe-starter", "probe-looker", "health", "landing", "started", "dag-visible", "deadline-alert", "dag-removed",
-        "nifi-refused", "nifi-role-needed", "run", "nifi-triggered", "bronze", "silver", "gold", "gold-checksum",
+        "nifi-refused", "nifi-role-needed", "dag-read", "import-errors", "run", "nifi-triggered", "bronze", "silver",
+        "gold", "gold-checksum",
     }  # fmt: skip
     assert {f"pipeline:{name}" for name in wanted} <= set(statuses(found))
     assert [row["rows"] for row in (found.lake[layer] for layer in ("bronze", "silver", "gold"))] == [2, 3, 2]
@@ -144,6 +146,20 @@ def test_without_data_no_run_is_started(world):
     assert "pipeline:run" not in statuses(found)
     assert not [key for key in world.runs if key[0] == "flights_daily"]
     assert found.lake["bronze"] == {"objects": 1, "bytes": 1, "complete": True}
+
+
+def test_a_broken_dag_is_found_without_data_too(world):
+    """PPD and PROD start no run, and put nothing in."""
+    world.dags["flights_daily"]["is_stale"] = True
+    world.errors = [
+        {"filename": "flights_daily.py", "stack_trace": "Traceback\nAirflowTimetableInvalid: [0 25 * * *]\n"}
+    ]
+    checks = {check.name: check for check in _run.run(inputs(None, [], probe_dag=False)).checks.done}
+    read, errors = checks["pipeline:dag-read"], checks["pipeline:import-errors"]
+    said = "flights_daily.py: AirflowTimetableInvalid: [0 25 * * *]"
+    assert (read.status, read.observed) == ("failed", f"there is no DAG flights_daily: {said}")
+    assert (errors.status, errors.observed) == ("failed", said)
+    assert "--only pipelines" in errors.detail
 
 
 def test_without_the_probe_dag(world, folder):

@@ -12,6 +12,7 @@ short_description: Verify the pipelines of a data platform from landing to gold
 description:
   - Logs in to Airflow through the balancer with a probe certificate of the least role that may start a run.
   - Has Airflow pick up a DAG from the bucket, lets a run of it miss its deadline, and waits for the alert. The DAG is removed again.
+  - Waits until Airflow has read all DAGs once more; O(dag_id) has to be there, and no file may have an import error.
   - Tries to start a NiFi flow with a role that may not, and sees by IAM's policies that Airflow needs its trigger role for it.
   - With O(data_directory), puts the files into the landing folder, starts the DAG on them, follows it to its end,
     and compares what bronze, silver and gold hold with O(expected).

@@ -26,6 +26,7 @@ COMPONENTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 # A restarting api-server, or a balancer that has just lost its target.
 PASSING = (502, 503, 504)
 FINISHED = ("success", "failed")
+PAGE = 100  # what Airflow gives at a time at most (api.maximum_page_limit)
 
 
 class AirflowError(Exception):
@@ -122,6 +123,15 @@ class Airflow:
             if here or waited > seconds:
                 return (found if here else None), waited
             time.sleep(1)
+
+    def readings(self) -> dict[str, str]:
+        """DAG → when Airflow last read it; without those whose file is gone or could not be read."""
+        found: dict[str, str] = {}
+        while True:
+            page = self.call("GET", f"{API}/dags?order_by=dag_id&limit={PAGE}&offset={len(found)}")
+            found.update({dag["dag_id"]: str(dag.get("last_parsed_time")) for dag in page["dags"]})
+            if len(page["dags"]) < PAGE:
+                return found
 
     def import_errors(self) -> list[str]:
         """File and last line of every DAG file that Airflow can't read."""

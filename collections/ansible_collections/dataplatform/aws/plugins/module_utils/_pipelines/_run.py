@@ -19,6 +19,7 @@ from ansible_collections.dataplatform.aws.plugins.module_utils._pipelines import
     _data,
     _deadline,
     _probe_dag,
+    _reading,
     _trigger,
 )
 from ansible_collections.dataplatform.aws.plugins.module_utils._pipelines._airflow import Airflow
@@ -86,12 +87,14 @@ def run(inputs: Inputs) -> Found:
     looker = _issue(inputs, found.checks, "looker", looker_role(inputs.access))
     if starter is not None:
         airflow = Airflow(inputs.endpoint("airflow"), starter.pair, OUTAGE)
+        reading = _reading.Reading(airflow, inputs.visible_seconds)
         begun = _begin(inputs, found.checks, airflow)
         if inputs.probe_dag:
             _check_probe_dag(inputs, found.checks, airflow)
         if looker is not None:
             _check_refused(inputs, found.checks, looker)
         _check_role_needed(inputs, found.checks)
+        _check_reading(inputs, found.checks, reading)
         if begun:
             _check_pipeline(inputs, found, airflow, begun)
     _look(inputs, found)
@@ -228,6 +231,12 @@ def _check_role_needed(inputs: Inputs, checks: Checks) -> None:
     expected = "Airflow reads the client certificate with the trigger role only"
     arguments = (inputs.clients["iam"], inputs.clients["ec2"], inputs.platform)
     checks.run("pipeline:nifi-role-needed", "IAM policies", expected, _trigger.check_role_needed, *arguments)
+
+
+def _check_reading(inputs: Inputs, checks: Checks, reading: _reading.Reading) -> None:
+    """That the DAGs can be read: late, since Airflow reads them once more meanwhile."""
+    checks.run("pipeline:dag-read", inputs.dag_id, "read again by Airflow", _reading.check_read, reading, inputs.dag_id)
+    checks.run("pipeline:import-errors", "Airflow", "none", _reading.check_import_errors, reading)
 
 
 def _check_pipeline(inputs: Inputs, found: Found, airflow: Airflow, begun: _dag_run.Begun) -> None:
