@@ -90,6 +90,31 @@ def test_a_failed_run_is_followed_by_another(airflow, fake):
     assert (begun.run_id, begun.new) == ("verification-abc-2", True)
 
 
+def test_a_run_whose_data_expired_is_followed_by_another_once(airflow, fake):
+    fake.runs[("flights_daily", "verification-abc")] = [("success", [])]
+    in_bronze: list[bool] = []
+    again = _dag_run.begin(airflow, "flights_daily", "abc", {}, still_there=lambda: bool(in_bronze))
+    assert (again.run_id, again.new) == ("verification-abc-2", True)
+    in_bronze.append(True)
+    third = _dag_run.begin(airflow, "flights_daily", "abc", {}, still_there=lambda: bool(in_bronze))
+    assert (third.run_id, third.new) == ("verification-abc-2", False)
+
+
+def test_a_run_that_goes_on_is_not_asked_for_its_data(airflow, fake):
+    fake.runs[("flights_daily", "verification-abc")] = [("success", [])]
+    fake.runs[("flights_daily", "verification-abc-2")] = [("running", [])]
+    begun = _dag_run.begin(airflow, "flights_daily", "abc", {}, still_there=lambda: False)
+    assert (begun.run_id, begun.new) == ("verification-abc-2", False)
+
+
+def test_runs_on_one_data_come_to_an_end(airflow, fake):
+    for attempt in range(_dag_run.ATTEMPTS):
+        name = "verification-abc" + (f"-{attempt + 1}" if attempt else "")
+        fake.runs[("flights_daily", name)] = [("failed", [])]
+    with pytest.raises(CheckFailed, match="was run 20 times on this data"):
+        _dag_run.begin(airflow, "flights_daily", "abc", {})
+
+
 def test_a_paused_dag_runs_and_is_paused_again(airflow, fake):
     fake.dags["flights_daily"]["is_paused"] = True
     begun = _dag_run.begin(airflow, "flights_daily", "abc", {})

@@ -159,6 +159,18 @@ def test_what_has_left_the_landing_folder_does_not_land_again(s3, folder):
     assert _data.upload(s3, LANDING, BRONZE, folder) == ["2013-01-02.csv"]
 
 
+def test_what_expired_in_bronze_lands_again_and_is_lacking_until_then(s3, folder):
+    kept, expired = arrive(s3, folder, "2013-01-01"), arrive(s3, folder, "2013-01-02")
+    assert _data.lacking(s3, BRONZE, folder) == []
+    assert _data.upload(s3, LANDING, BRONZE, folder) == []
+    s3.delete_object(Bucket="bronze", Key=expired)
+    assert _data.upload(s3, LANDING, BRONZE, folder) == ["2013-01-02.csv"]
+    assert _data.upload(s3, LANDING, BRONZE, folder) == []  # and a verification that was killed by now:
+    assert _data.lacking(s3, BRONZE, folder) == ["2013-01-02.csv"]
+    s3.put_object(Bucket="bronze", Key=kept, Body=b"another file of that day")
+    assert _data.lacking(s3, BRONZE, folder) == ["2013-01-01.csv", "2013-01-02.csv"]
+
+
 def test_days_and_rows_of_the_files(folder):
     assert _data.days(folder) == {"2013-01-01": 2, "2013-01-02": 1}
 

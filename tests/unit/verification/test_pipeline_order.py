@@ -141,6 +141,16 @@ def test_the_probe_dag_is_ended_and_forgotten(world, folder):
     assert list(world.dags) == ["flights_daily"]
 
 
+@pytest.mark.parametrize(("lacking", "run_id"), [([], "verification-abc"), (["2013-01-01.csv"], "verification-abc-2")])
+def test_a_second_run_is_started_only_when_bronze_lost_something(world, folder, monkeypatch, lacking, run_id):
+    asked = []
+    monkeypatch.setattr(_data, "lacking", lambda *given: asked.append(given) or lacking)
+    assert _run.run(inputs(folder, [])).lake["last_run"]["run_id"] == "verification-abc"
+    assert asked == []
+    assert _run.run(inputs(folder, [])).lake["last_run"]["run_id"] == run_id
+    assert asked == [(None, ("bronze", "flights"), folder)]
+
+
 def test_without_data_no_run_is_started(world):
     found = _run.run(inputs(None, []))
     assert "pipeline:run" not in statuses(found)

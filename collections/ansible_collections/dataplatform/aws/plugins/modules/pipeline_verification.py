@@ -17,7 +17,7 @@ description:
   - With O(data_directory), puts the files into the landing folder, starts the DAG on them, follows it to its end,
     and compares what bronze, silver and gold hold with O(expected).
   - A run for the same data and the same code that goes on or has succeeded is taken instead of a new one, so that a verification
-    can be repeated, and go on after it was killed.
+    can be repeated, and go on after it was killed. Bronze has to hold the data still.
   - Probe certificates live for an hour at most; their keys and the tokens they are exchanged for exist in the module's memory only.
   - The module never fails because of a failed check. Judge O(ignore:checks) of the result.
 author:

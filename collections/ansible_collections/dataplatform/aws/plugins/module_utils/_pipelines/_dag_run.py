@@ -3,7 +3,7 @@
 """One run of the pipeline on known data: started under an id made from data and code, and followed to its end.
 
 Private to this collection. The id makes a verification resumable: after a kill the next one finds the run that the
-first one started, and a platform on which nothing has changed is not put to work again.
+first one started, and a platform on which nothing has changed is not put to work again. (What expires in bronze is a change.)
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ansible_collections.dataplatform.aws.plugins.module_utils._pipelines._airfl
 from ansible_collections.dataplatform.aws.plugins.module_utils._verification._checks import CheckFailed, Outcome
 
 POLL = 3.0  # seconds
-ATTEMPTS = 20  # of one data and code: each of them a run that failed, and was started anew by a later verification
+ATTEMPTS = 20  # of one data and code: runs that failed, or whose data expired, each started by a later verification
 DONE = ("success", "skipped")
 
 
@@ -53,30 +53,49 @@ class Begun:
         return f"{self.run_id} {'was started' if self.new else 'is there already'}"
 
 
-def begin(airflow: Airflow, dag_id: str, mark: str, conf: t.Mapping[str, t.Any], seconds: float = 0.0) -> Begun:
+def begin(
+    airflow: Airflow,
+    dag_id: str,
+    mark: str,
+    conf: t.Mapping[str, t.Any],
+    seconds: float = 0.0,
+    still_there: t.Callable[[], bool] = lambda: True,
+) -> Begun:
     """The run of this data and code: one that goes on or succeeded, else a new one. A paused DAG is let run.
 
     :param seconds: how long Airflow may take to read a DAG that has only just been published
-    :raises CheckFailed: the DAG is not there, or failed too often
+    :param still_there: whether what a run that succeeded had landed is in the lake, asked when there is such a run
+    :raises CheckFailed: the DAG is not there, or was run too often
     """
     dag, _waited = airflow.visible(dag_id, seconds)
     if dag is None:
         errors = "; ".join(airflow.import_errors()) or "Airflow reports no import error"
         raise CheckFailed(f"there is no DAG {dag_id}: {errors}", "run `--only pipelines`")
     paused = bool(dag.get("is_paused"))
+    last_id, state, free_id = _attempts(airflow, dag_id, mark)
+    if state == "success" and still_there():
+        return Begun(last_id, False)
+    new = state in ("", *FINISHED)
+    if new and not free_id:
+        raise CheckFailed(f"{dag_id} was run {ATTEMPTS} times on this data", "look at the task logs in Airflow")
+    if new:
+        airflow.start(dag_id, free_id, conf)
+    # (only now: a schedule's own run, made when the pause ends, must not come first)
+    if paused:
+        airflow.pause(dag_id, False)
+    return Begun(free_id if new else last_id, new, paused)
+
+
+def _attempts(airflow: Airflow, dag_id: str, mark: str) -> tuple[str, str, str]:
+    """Id and state of the newest run of this mark, and the next one's id; each of them empty where there is none."""
+    last_id = state = ""
     for attempt in range(1, ATTEMPTS + 1):
         run_id = f"verification-{mark}" + (f"-{attempt}" if attempt > 1 else "")
         run = airflow.run(dag_id, run_id)
         if run is None:
-            airflow.start(dag_id, run_id, conf)
-        elif run["state"] == "failed":
-            continue
-        # (only now: a schedule's own run, made when the pause ends, must not come first)
-        going_on = run is None or run["state"] != "success"
-        if paused and going_on:
-            airflow.pause(dag_id, False)
-        return Begun(run_id, run is None, paused and going_on)
-    raise CheckFailed(f"{dag_id} failed {ATTEMPTS} times on this data", "look at the task logs in Airflow")
+            return last_id, state, run_id
+        last_id, state = run_id, str(run["state"])
+    return last_id, state, ""
 
 
 def follow(

@@ -30,13 +30,15 @@ def upload(s3: t.Any, landing: tuple[str, str], bronze_at: tuple[str, str], fold
     """
     entries = _aws.pages(s3, "list_objects_v2", "Contents", Bucket=landing[0], Prefix=landing[1])
     there = {entry["Key"]: int(entry["Size"]) for entry in entries}
-    arrived = {(day, size) for day, _key, size in batches(s3, *bronze_at)}
-    waiting = [
-        path
-        for path in _files(folder)
-        if landing[1] + path.name in there or (day_of(path), path.stat().st_size) not in arrived
-    ]
+    absent = set(lacking(s3, bronze_at, folder))
+    waiting = [path for path in _files(folder) if landing[1] + path.name in there or path.name in absent]
     return [name for name in _aws.in_parallel(lambda path: _put(s3, *landing, path, there), waiting) if name]
+
+
+def lacking(s3: t.Any, bronze_at: tuple[str, str], folder: Path) -> list[str]:
+    """The names of the files that bronze does not hold: not landed yet, or expired."""
+    arrived = {(day, size) for day, _key, size in batches(s3, *bronze_at)}
+    return [path.name for path in _files(folder) if (day_of(path), path.stat().st_size) not in arrived]
 
 
 def _put(s3: t.Any, bucket: str, prefix: str, path: Path, there: t.Mapping[str, int]) -> str | None:

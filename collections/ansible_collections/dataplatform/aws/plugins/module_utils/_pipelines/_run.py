@@ -69,6 +69,10 @@ class Inputs:
     def landing(self) -> tuple[str, str]:
         return self.platform["buckets"]["artifacts"], self.landing_prefix
 
+    @property
+    def bronze(self) -> tuple[str, str]:
+        return self.platform["buckets"]["bronze"], BRONZE
+
 
 @dataclass
 class Found:
@@ -175,8 +179,7 @@ def _land(inputs: Inputs) -> Outcome:
         raise CheckFailed(
             f"{days[0]} to {days[-1]} has days without data", "name consecutive days in verify_pipelines_data"
         )
-    bronze = (inputs.platform["buckets"]["bronze"], BRONZE)
-    put = _data.upload(inputs.clients["s3"], inputs.landing, bronze, inputs.data)
+    put = _data.upload(inputs.clients["s3"], inputs.landing, inputs.bronze, inputs.data)
     if put:
         inputs.tell(f"{len(put)} files were put into s3://{'/'.join(inputs.landing)}")
     return Outcome(f"{len(put)} put, the others were there")
@@ -191,7 +194,11 @@ def _start(inputs: Inputs, airflow: Airflow, begun: list[_dag_run.Begun]) -> Out
     days = sorted(_data.days(inputs.data))
     conf = inputs.conf or {"first_day": days[0], "last_day": days[-1]}
     mark = _dag_run.fingerprint(inputs.clients["s3"], places, _data.content(inputs.data), conf)
-    begun.append(_dag_run.begin(airflow, inputs.dag_id, mark, conf, inputs.visible_seconds))
+
+    def still_there() -> bool:
+        return not _data.lacking(inputs.clients["s3"], inputs.bronze, inputs.data)
+
+    begun.append(_dag_run.begin(airflow, inputs.dag_id, mark, conf, inputs.visible_seconds, still_there))
     return Outcome(str(begun[0]))
 
 
