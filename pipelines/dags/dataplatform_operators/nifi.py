@@ -21,7 +21,8 @@ class NiFiProcessGroupOperator(BaseOperator):
     """Starts a process group, waits without a worker until what it shall bring is in S3, and stops it.
 
     A group that runs already is left running meanwhile, and one that was stopped beside this run is started again when
-    the task is tried again: starting and stopping lose nothing, what is in NiFi's queues waits.
+    the task is tried again: starting and stopping lose nothing, what is in NiFi's queues waits. When the last try has
+    failed the group is stopped too.
 
     :param nifi_url: for example https://nifi.example.com
     :param group: name of the process group below the root
@@ -58,6 +59,8 @@ class NiFiProcessGroupOperator(BaseOperator):
         self.trigger_role_arn, self.secret_prefix, self.region = trigger_role_arn, secret_prefix, region
         self.bucket, self.keys = bucket, keys
         self.wait, self.poke_interval, self.stop = wait, poke_interval, stop
+        if stop:
+            self.on_failure_callback = [*self.on_failure_callback, stop_after_failure]
 
     def execute(self, context: Any) -> None:
         if not self.keys:
@@ -100,3 +103,13 @@ class NiFiProcessGroupOperator(BaseOperator):
         tls = certificate.tls_context(self.trigger_role_arn, self.secret_prefix, self.region, session)
         nifi = NiFi(self.nifi_url, tls)
         nifi.set_state(nifi.group(self.group)["id"], state)
+
+
+def stop_after_failure(context: Any) -> None:
+    """No try is left, whatever ended the last one. What fails here is in the task's log beside its own error.
+
+    By the context's task: the operator that was given this callback is another copy, without rendered templates.
+    """
+    task = context["task"]
+    task.log.info("stopping %s: its run failed", task.group)
+    task._set_state("STOPPED")

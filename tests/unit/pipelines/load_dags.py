@@ -53,7 +53,7 @@ def deferred(task: Any) -> dict[str, Any]:
     calls: list[Any] = []
     task.keys = [f"flights/ingest_date=2013-01-{day:02}/batch-*" for day in range(1, 21)]
     fake = mock.Mock()
-    fake.group.return_value = {"id": "g1"}
+    fake.group.side_effect = lambda name: {"id": "g1" if name == "flights-batch" else f"{name}-id"}
     fake.set_state.side_effect = lambda *given: calls.append(given)
     looks = [task.keys[:3], []]
     waits: list[dict[str, Any]] = []
@@ -81,9 +81,37 @@ def deferred(task: Any) -> dict[str, Any]:
             go(resume["method"], {"status": "error", "message": "no bucket"}, **resume["kwargs"])
         except nifi.NiFiError as error:
             failure = str(error)
+        ended, late = list(calls), timed_out(task, calls)
+        fake.set_state.side_effect = nifi.NiFiError("NiFi is away")
+        timed_out(task, [])
         keys, task.keys = task.keys, []
         waits_for_nothing = go("execute")
-    return {"keys": keys, "waits": waits, "calls": calls, "failure": failure, "waits_for_nothing": waits_for_nothing}
+    return {
+        "keys": keys,
+        "waits": waits,
+        "calls": ended,
+        "failure": failure,
+        "timed_out": late,
+        "waits_for_nothing": waits_for_nothing,
+    }
+
+
+def timed_out(task: Any, calls: list[Any]) -> dict[str, Any]:
+    """What a deferral's timeout ends in as Airflow has it: by an error, and when that was the last try by callbacks."""
+    from airflow.sdk.exceptions import TaskDeferralTimeout
+    from airflow.sdk.execution_time import task_runner
+
+    calls.clear()
+    running = task.prepare_for_execution()
+    running.group = "rendered"
+    try:
+        running.resume_execution("__fail__", {"error": "Trigger timeout"}, {})
+    except TaskDeferralTimeout as error:
+        said = str(error)
+    tried_again = list(calls)
+    context: Any = {"task": running, "outlet_events": {}}
+    task_runner._run_task_state_change_callbacks(running, "on_failure_callback", context, mock.Mock())
+    return {"error": said, "tried_again": tried_again, "failed": list(calls)}
 
 
 if __name__ == "__main__":

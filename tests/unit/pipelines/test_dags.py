@@ -129,6 +129,12 @@ def test_the_operator_starts_waits_without_a_worker_and_stops(loaded: dict[str, 
     assert "no bucket" in found["failure"]
 
 
+def test_a_group_does_not_go_on_when_the_last_try_has_timed_out(loaded: dict[str, Any]) -> None:
+    late = loaded["deferred"]["timed_out"]
+    assert late["error"] == "Trigger timeout"
+    assert (late["tried_again"], late["failed"]) == ([], [["rendered-id", "STOPPED"]])
+
+
 def test_a_schedule_is_the_environments(tmp_path: Path) -> None:
     loaded = load(tmp_path, {**SETTINGS, "schedule": "0 6 * * *"})
     assert loaded["dags"]["flights_daily"]["schedule"] == "0 6 * * *"
