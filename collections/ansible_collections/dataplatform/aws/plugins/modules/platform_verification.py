@@ -73,6 +73,12 @@ options:
         type: str
         choices: [nifi, airflow]
         default: nifi
+  ingest_roles:
+    description:
+      - The roles whose subjects may push records, as the edge has them in C(edge_ingest_roles).
+    type: list
+    elements: str
+    default: [producer]
   ca_path:
     description:
       - CA file that signed the listener's certificate. The system's trust store when omitted or empty.
@@ -255,6 +261,7 @@ def verify(module: t.Any) -> dict[str, t.Any]:
         endpoint=door("nifi"),
         airflow=door("airflow"),
         ingest=door("ingest"),
+        ingest_roles=module.params["ingest_roles"],
         acmpca=account.acmpca,
         users_ca_arn=account.users_ca,
         access=module.params["access"],
@@ -280,6 +287,7 @@ def main() -> None:
             "users": {"type": "list", "elements": "dict", "default": []},
             "nifi": {"type": "dict", "required": True},
             "attempts": {"type": "list", "elements": "dict", "default": [], "options": ATTEMPT},
+            "ingest_roles": {"type": "list", "elements": "str", "default": ["producer"]},
             "ca_path": {"type": "path"},
             "revocation_timeout": {"type": "int", "default": 100},
         },

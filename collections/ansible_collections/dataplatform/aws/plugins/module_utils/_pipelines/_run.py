@@ -121,7 +121,7 @@ def looker_role(access: t.Mapping[str, t.Any]) -> str | None:
 
 
 def _probed(access: t.Mapping[str, t.Any]) -> list[str]:
-    return [role for role, probe in access["probes"].items() if probe.get("enabled", True)]
+    return [role for role, probe in (access.get("probes") or {}).items() if probe.get("enabled", True)]
 
 
 def _looks(role: t.Mapping[str, t.Any]) -> bool:

@@ -9,7 +9,7 @@ from ansible_collections.dataplatform.aws.plugins.module_utils._verification._ch
 from ansible_collections.dataplatform.aws.plugins.module_utils._verification._http import Endpoint, KeyPair
 from ansible_collections.dataplatform.aws.plugins.module_utils._verification._refusals import edge_reason, seen
 
-# Who pushes records. The edge's own list is the variable `edge_ingest_roles`.
+# Who pushes records unless the variable `edge_ingest_roles` says otherwise.
 ROLE = "producer"
 # No flow listens here: the listener's own 404 shows that the request came through, and no record reaches the lake.
 PATH = "/verification"

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from ansible_collections.dataplatform.aws.plugins.module_utils import _dn
 from ansible_collections.dataplatform.aws.plugins.module_utils._verification import (
+    _choice,
     _doors,
+    _ingest,
     _network,
     _probes,
     _refusals,
@@ -52,6 +54,7 @@ class Inputs:
     # Platforms without Airflow, or without producers, have no such door.
     airflow: Endpoint | None = None
     ingest: Endpoint | None = None
+    ingest_roles: t.Sequence[str] = (_ingest.ROLE,)
 
 
 def run(inputs: Inputs) -> Checks:
@@ -67,13 +70,13 @@ def run(inputs: Inputs) -> Checks:
     for role, probe in probes.items():
         _check_role(inputs, checks, role, probe)
     _check_handshakes(inputs, checks)
-    _check_spoofing(inputs, checks, probes.get("viewer"))
-    _check_cross_site(inputs, checks, probes.get("engineer"))
+    _check_spoofing(inputs, checks, probes)
+    _check_cross_site(inputs, checks, probes)
     _check_reserved(inputs, checks)
     if inputs.airflow:
         _doors.check_airflow(inputs.airflow, checks, inputs.access, probes)
     if inputs.ingest:
-        _doors.check_ingest(inputs.ingest, checks, probes)
+        _doors.check_ingest(inputs.ingest, checks, probes, inputs.ingest_roles)
     _check_reach(inputs, checks)
     for user in inputs.users:
         _check_user(inputs, checks, user)
@@ -88,7 +91,7 @@ def run(inputs: Inputs) -> Checks:
 
 def _issue_role_probes(inputs: Inputs, checks: Checks) -> dict[str, _probes.Probe]:
     probes: dict[str, _probes.Probe] = {}
-    for role, probe in inputs.access["probes"].items():
+    for role, probe in _choice.declared(inputs.access).items():
         if probe.get("enabled", True):
             expected = "a one-hour certificate that the rules map to this role"
             checks.run(f"probe:{role}", role, expected, _issue_role_probe, inputs, role, probe["subject"], probes)
@@ -115,14 +118,17 @@ def _ripening(inputs: Inputs, checks: Checks, kind: str, lifetime: dt.timedelta)
 
 
 def _accepted(inputs: Inputs, kind: str, lifetime: dt.timedelta, made: list[_probes.Probe]) -> Outcome:
-    subject = {"common_name": f"probe-{kind}", "organizational_unit": "Verification", "organization": "Platform"}
-    probe = _probes.issue(inputs.acmpca, inputs.users_ca_arn, subject, lifetime)
+    probe = _probes.issue(inputs.acmpca, inputs.users_ca_arn, _subject(kind), lifetime)
     answer = _roles.current_user(inputs.endpoint, probe.pair)
     # It has no role, so NiFi answers 403 by itself or 200 for a user without rights. The edge's own refusals differ.
     if _refusals.by_edge(answer):
         raise CheckFailed(f"refused by the edge (HTTP {answer.status})")
     made.append(probe)
     return Outcome(f"passes balancer and edge (HTTP {answer.status})")
+
+
+def _subject(kind: str) -> dict[str, str]:
+    return {"common_name": f"probe-{kind}", "organizational_unit": "Verification", "organization": "Platform"}
 
 
 def _revoke(inputs: Inputs, probe: _probes.Probe) -> Outcome:
@@ -147,26 +153,34 @@ def _check_role(inputs: Inputs, checks: Checks, role: str, probe: _probes.Probe)
 def _check_handshakes(inputs: Inputs, checks: Checks) -> None:
     end, check, refused = inputs.endpoint, _refusals.check_handshake_refused, "refused in the handshake"
     checks.run("refused:no-certificate", "nobody", refused, check, end, None)
-    subject = inputs.access["probes"]["viewer"]["subject"]
+    subjects = [probe["subject"] for probe in _choice.declared(inputs.access).values()]
+    subject = subjects[0] if subjects else _subject("other-ca")
     checks.run("refused:other-ca", subject["common_name"], refused, check, end, _probes.self_made(subject))
 
 
-def _check_spoofing(inputs: Inputs, checks: Checks, probe: _probes.Probe | None) -> None:
-    if probe is None:
+def _check_spoofing(inputs: Inputs, checks: Checks, probes: t.Mapping[str, _probes.Probe]) -> None:
+    own = _choice.impostor(inputs.access, probes)
+    claimed = _choice.claimed(inputs.access, own) if own else None
+    if own is None or claimed is None:
+        names = [f"refused:spoofed-{spelling}" for spelling in _refusals.SPOOFED]
+        _choice.skip(checks, names, "keeps its own name", "a role that looks at NiFi, and another one")
         return
-    admin = _dn.from_subject(inputs.access["probes"]["admin"]["subject"]).rfc4514()
-    arguments = (inputs.endpoint, probe.pair, probe.dn, admin)
+    probe = probes[own]
+    arguments = (inputs.endpoint, probe.pair, probe.dn, claimed)
     for spelling in _refusals.SPOOFED:
         expected = f"stays {probe.dn}, or refused"
         checks.run(f"refused:spoofed-{spelling}", probe.dn, expected, _refusals.check_spoofed, *arguments, spelling)
 
 
-def _check_cross_site(inputs: Inputs, checks: Checks, probe: _probes.Probe | None) -> None:
-    if probe is None:
+def _check_cross_site(inputs: Inputs, checks: Checks, probes: t.Mapping[str, _probes.Probe]) -> None:
+    role, expected = _choice.writer(inputs.access, probes), "refused by the edge (403)"
+    if role is None:
+        names = [f"refused:cross-site-{name}" for name in _refusals.CROSS_SITE]
+        _choice.skip(checks, names, expected, "any role")
         return
+    probe = probes[role]
     check, arguments = _refusals.check_cross_site, (inputs.endpoint, probe.pair)
     for name, headers in _refusals.CROSS_SITE.items():
-        expected = "refused by the edge (403)"
         checks.run(f"refused:cross-site-{name}", probe.dn, expected, check, *arguments, headers)
 
 
