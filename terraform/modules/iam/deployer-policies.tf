@@ -38,7 +38,7 @@ locals {
     "emr-serverless:TagResource", "emr-serverless:UntagResource", "emr-serverless:UpdateApplication",
     "kms:CreateAlias", "kms:CreateGrant", "kms:CreateKey", "kms:DeleteAlias", "kms:EnableKeyRotation", "kms:PutKeyPolicy",
     "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias", "kms:UpdateKeyDescription",
-    "logs:CreateLogDelivery", "logs:DeleteLogDelivery",
+    "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "sns:Unsubscribe",
   ]
 }
 
@@ -184,7 +184,7 @@ data "aws_iam_policy_document" "apply" {
       "cloudwatch:TagResource", "cloudwatch:UntagResource",
       "logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:PutRetentionPolicy", "logs:TagResource",
       "logs:UntagResource", "sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource",
-      "sns:Unsubscribe", "sns:UntagResource", "ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:PutParameter",
+      "sns:UntagResource", "ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:PutParameter",
       "ssm:RemoveTagsFromResource",
     ]
     resources = [

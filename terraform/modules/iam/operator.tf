@@ -1,7 +1,8 @@
-# Keeps users and access as requests and rules say, on hosts that are there: what a scheduler runs. It builds nothing.
+# Everything after stage infrastructure, on hosts that are there: what a scheduler runs, and who configures, publishes, verifies and rotates. It
+# builds nothing.
 resource "aws_iam_role" "operator" {
   name               = "${var.env}-operator"
-  description        = "Issues, renews and revokes user certificates, and brings the access rules to the hosts"
+  description        = "Configures the hosts that are there: certificates, access, pipelines, verification, rotation"
   assume_role_policy = data.aws_iam_policy_document.deployer_trust["operate"].json
 }
 
@@ -12,26 +13,7 @@ resource "aws_iam_role_policy" "operator" {
 }
 
 data "aws_iam_policy_document" "operator" {
-  source_policy_documents = [data.aws_iam_policy_document.issuer.json]
-
-  # Whether Terraform is at work. Without ListBucket an object that is not there is a refusal.
-  statement {
-    sid       = "SeeStateLock"
-    actions   = ["s3:GetObject"]
-    resources = ["${local.state_bucket}/${var.env}/terraform.tfstate.tflock"]
-  }
-
-  statement {
-    sid       = "ReadStateLock"
-    actions   = ["kms:Decrypt"]
-    resources = [local.keys]
-
-    condition {
-      test     = "ForAnyValue:StringEquals"
-      variable = "kms:ResourceAliases"
-      values   = [local.state_key]
-    }
-  }
+  source_policy_documents = [data.aws_iam_policy_document.issuer.json, data.aws_iam_policy_document.operator_stages.json]
 
   # Ansible's connection: a session, and an object below the instance's id for each file that a task sends or fetches.
   # https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-restrict-access-examples.html
@@ -81,7 +63,7 @@ data "aws_iam_policy_document" "operator" {
   statement {
     sid       = "ListBuckets"
     actions   = ["s3:GetBucketLocation", "s3:ListBucket"]
-    resources = [local.state_bucket, var.bucket_arns["artifacts"]]
+    resources = [for name in ["artifacts", "dags", "bronze", "silver", "gold"] : var.bucket_arns[name]]
   }
 
   statement {

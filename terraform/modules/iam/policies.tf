@@ -125,7 +125,26 @@ data "aws_iam_policy_document" "issuer" {
   statement {
     sid       = "ListRegistry"
     actions   = ["s3:ListBucket"]
-    resources = [var.bucket_arns["certificates"]]
+    resources = [var.bucket_arns["certificates"], local.state_bucket]
+  }
+
+  # Whether Terraform is at work. Without ListBucket an object that is not there is a refusal.
+  statement {
+    sid       = "SeeStateLock"
+    actions   = ["s3:GetObject"]
+    resources = ["${local.state_bucket}/${var.env}/terraform.tfstate.tflock"]
+  }
+
+  statement {
+    sid       = "ReadStateLock"
+    actions   = ["kms:Decrypt"]
+    resources = [local.keys]
+
+    condition {
+      test     = "ForAnyValue:StringEquals"
+      variable = "kms:ResourceAliases"
+      values   = [local.state_key]
+    }
   }
 
   statement {
@@ -154,11 +173,11 @@ data "aws_iam_policy_document" "issuer" {
     resources = ["*"]
   }
 
-  # The inventory asks EC2, whatever the playbook.
+  # The inventory asks EC2, whatever the playbook; the record of a run says which nodes serve.
   statement {
-    #checkov:skip=CKV_AWS_356:A read-only call that knows no resources
+    #checkov:skip=CKV_AWS_356:Read-only calls that know no resources
     sid       = "Inventory"
-    actions   = ["ec2:DescribeInstances"]
+    actions   = ["autoscaling:DescribeAutoScalingGroups", "ec2:DescribeInstances", "elasticloadbalancing:DescribeTargetHealth"]
     resources = ["*"]
   }
 

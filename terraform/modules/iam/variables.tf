@@ -33,6 +33,11 @@ variable "deadline_topic_arn" {
   type        = string
 }
 
+variable "database_secret_arn" {
+  description = "Secret with the master password of Airflow's database."
+  type        = string
+}
+
 variable "trust_store_arn" {
   description = "The balancer's trust store, in which the issuer replaces the revocation list."
   type        = string

@@ -47,6 +47,7 @@ module "iam" {
   issue_services_policy = module.pki.issue_services_policy
   spark_application_arn = module.processing.application.arn
   deadline_topic_arn    = module.airflow.deadline_topic_arn
+  database_secret_arn   = module.airflow.database.master_secret_arn
   github_repository     = var.github_repository
 }
 

@@ -21,6 +21,7 @@ variables {
 
   spark_application_arn = "arn:aws:emr-serverless:eu-central-1:111122223333:/applications/00f1r1ex2mpl3001"
   deadline_topic_arn    = "arn:aws:sns:eu-central-1:111122223333:dev-airflow-deadlines"
+  database_secret_arn   = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:rds!db-11111111-2222-3333-4444-555555555555-AbCdEf"
 
   bucket_arns = {
     bronze       = "arn:aws:s3:::dl-dev-bronze-test"
@@ -62,7 +63,8 @@ run "no_policy_allows_everything" {
         data.aws_iam_policy_document.nifi_trigger, data.aws_iam_policy_document.airflow, data.aws_iam_policy_document.spark,
         data.aws_iam_policy_document.nifi_lake, data.aws_iam_policy_document.operator,
         ] : [
-        for s in jsondecode(document.json).Statement : contains(["Inventory", "Metrics", "OwnTags", "ReadTrustStore"], s.Sid) if contains(flatten([s.Resource]), "*")
+        for s in jsondecode(document.json).Statement : contains(["Inventory", "LookAtTargetsAndPorts", "Metrics", "OwnTags", "ReadTrustStore", "RemoveQueues"], s.Sid)
+        if contains(flatten([s.Resource]), "*")
       ]
     ]))
     error_message = "resources are named, but for the calls that know none"
@@ -147,9 +149,81 @@ run "deployers_and_operators_may_what_their_tools_call" {
     condition     = contains(flatten([for s in jsondecode(data.aws_iam_policy_document.operator.json).Statement : s.Action]), "ssmmessages:OpenDataChannel")
     error_message = "session-manager-plugin opens the session's channel with the caller's rights"
   }
+
+  # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html
+  assert {
+    condition = alltrue([
+      for document in [data.aws_iam_policy_document.apply, data.aws_iam_policy_document.operator] : alltrue([
+        for s in jsondecode(document.json).Statement : s.Resource == "*" if contains(flatten([s.Action]), "sns:Unsubscribe")
+      ])
+    ])
+    error_message = "Unsubscribe knows no resources: with one it is allowed nowhere"
+  }
 }
 
-run "the_operator_reaches_this_environments_hosts_and_reads_no_secret" {
+run "the_operators_stages_may_what_they_call" {
+  command = plan
+
+  # stage: action resource, as the stage's playbooks and modules call them on the machine that runs them
+  assert {
+    condition = alltrue(flatten([
+      for stage, calls in {
+        hosts = ["autoscaling:DescribeAutoScalingGroups *", "ec2:DescribeInstances *"]
+        certificates = [
+          "s3:GetObject arn:aws:s3:::dataplatform-tfstate-111122223333-eu-central-1/dev/terraform.tfstate.tflock",
+          "s3:ListBucket arn:aws:s3:::dataplatform-tfstate-111122223333-eu-central-1",
+          "s3:PutObject arn:aws:s3:::nifi-dev-certs-test/registry/*",
+        ]
+        configuration = concat(
+          [for action in ["Attributes", "s"] : "elasticloadbalancing:DescribeTargetGroup${action} *"],
+          ["elasticloadbalancing:DescribeTags *", "elasticloadbalancing:DescribeTargetHealth *"],
+          [for action in ["CreateSecret", "GetSecretValue", "PutSecretValue", "TagResource"] :
+          "secretsmanager:${action} arn:aws:secretsmanager:eu-central-1:111122223333:secret:dataplatform/dev/airflow/*"],
+          ["secretsmanager:GetSecretValue ${var.database_secret_arn}"],
+          [for action in ["GetObject", "GetObjectTagging", "PutObject"] : "s3:${action} arn:aws:s3:::dataplatform-dev-artifacts-test/airflow/*"],
+        )
+        pipelines = concat(
+          [for place in ["dags-test/*", "artifacts-test/jobs/*"] : "s3:PutObject arn:aws:s3:::dataplatform-dev-${place}"],
+          [for place in ["dags-test/*", "artifacts-test/jobs/*"] : "s3:DeleteObject arn:aws:s3:::dataplatform-dev-${place}"],
+          [for name in ["dags", "artifacts"] : "s3:ListBucket arn:aws:s3:::dataplatform-dev-${name}-test"],
+          [for action in ["DescribeSecret", "GetResourcePolicy", "UpdateSecret"] :
+          "secretsmanager:${action} arn:aws:secretsmanager:eu-central-1:111122223333:secret:dataplatform/dev/airflow/*"],
+        )
+        verification = concat(
+          ["ec2:DescribeSecurityGroupRules *", "sqs:ListQueues *", "sns:Unsubscribe *"],
+          [for action in ["Subscribe", "ListSubscriptionsByTopic"] : "sns:${action} ${var.deadline_topic_arn}"],
+          [for action in ["CreateQueue", "DeleteQueue", "GetQueueAttributes", "ReceiveMessage", "SetQueueAttributes"] :
+          "sqs:${action} arn:aws:sqs:eu-central-1:111122223333:dataplatform-dev-verification-*"],
+          ["s3:PutObject arn:aws:s3:::dataplatform-dev-artifacts-test/landing/*", "s3:GetObject arn:aws:s3:::dl-dev-bronze-test/*"],
+          [for layer in ["silver", "gold"] : "s3:GetObject arn:aws:s3:::dl-dev-${layer}-test/warehouse/*/metadata/*"],
+          [for layer in ["bronze", "silver", "gold"] : "s3:ListBucket arn:aws:s3:::dl-dev-${layer}-test"],
+          [for layer in ["bronze", "silver", "gold"] : "glue:GetTables arn:aws:glue:eu-central-1:111122223333:database/dev_${layer}"],
+          [for name in ["airflow-instance", "nifi-trigger"] : "iam:GetRolePolicy arn:aws:iam::111122223333:role/dev-${name}"],
+          ["iam:GetInstanceProfile arn:aws:iam::111122223333:instance-profile/dev-airflow-instance"],
+          [for action in ["GetPolicy", "GetPolicyVersion"] : "iam:${action} arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"],
+        )
+        evidence = ["autoscaling:DescribeAutoScalingGroups *", "ec2:DescribeInstances *", "elasticloadbalancing:DescribeTargetHealth *"]
+        } : [
+        for call in calls : contains(flatten([
+          for s in jsondecode(data.aws_iam_policy_document.operator.json).Statement : [
+            for pair in setproduct(flatten([s.Action]), flatten([s.Resource])) : join(" ", pair)
+          ]
+        ]), call)
+      ]
+    ]))
+    error_message = "each stage after infrastructure is one that the operator can run"
+  }
+
+  assert {
+    condition = alltrue([
+      for action in ["autoscaling:DescribeAutoScalingGroups", "elasticloadbalancing:DescribeTargetHealth", "ec2:DescribeInstances", "s3:GetObject"] :
+      contains(flatten([for s in jsondecode(data.aws_iam_policy_document.issuer.json).Statement : s.Action]), action)
+    ]) && strcontains(data.aws_iam_policy_document.issuer.json, "/dev/terraform.tfstate.tflock")
+    error_message = "a run of stage certificates looks at the state's lock first, and says in its record which nodes serve"
+  }
+}
+
+run "the_operator_reaches_this_environments_hosts_and_no_users_secret" {
   command = plan
 
   assert {
@@ -162,8 +236,24 @@ run "the_operator_reaches_this_environments_hosts_and_reads_no_secret" {
   }
 
   assert {
-    condition     = !strcontains(data.aws_iam_policy_document.operator.json, "GetSecretValue")
-    error_message = "it is an issuer, which writes keystores and cannot read them"
+    condition = toset(flatten([
+      for s in jsondecode(data.aws_iam_policy_document.operator.json).Statement : s.Resource if contains(flatten([s.Action]), "secretsmanager:GetSecretValue")
+    ])) == toset(["arn:aws:secretsmanager:eu-central-1:111122223333:secret:dataplatform/dev/airflow/*", var.database_secret_arn])
+    error_message = "it is an issuer, which writes keystores and cannot read them; of Airflow it keeps keys and login"
+  }
+
+  assert {
+    condition = alltrue([
+      for s in jsondecode(data.aws_iam_policy_document.operator.json).Statement : alltrue([
+        for resource in flatten([s.Resource]) : !can(regex(":::dl-", resource))
+      ]) if can(regex("s3:(Put|Delete)", join(" ", flatten([s.Action]))))
+    ])
+    error_message = "the lake is written by flows and jobs"
+  }
+
+  assert {
+    condition     = one([for s in jsondecode(data.aws_iam_policy_document.operator.json).Statement : s if flatten([s.Action]) == ["sns:Subscribe"]]).Condition.StringLike["sns:Endpoint"] == "arn:aws:sqs:eu-central-1:111122223333:dataplatform-dev-verification-*"
+    error_message = "alerts go to queues of verifications, and nowhere else"
   }
 }
 

@@ -32,6 +32,7 @@ module "iam" {
   trust_store_arn       = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:truststore/dev-users/0123456789abcdef"
   spark_application_arn = "arn:aws:emr-serverless:eu-central-1:111122223333:/applications/00f1r1ex2mpl3001"
   deadline_topic_arn    = "arn:aws:sns:eu-central-1:111122223333:dev-airflow-deadlines"
+  database_secret_arn   = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:rds!db-11111111-2222-3333-4444-555555555555-AbCdEf"
   issue_users_policy    = local.allow_nothing
   issue_services_policy = local.allow_nothing
   github_repository     = "example/data-platform"
