@@ -105,15 +105,14 @@ variable "deletion_protection" {
 }
 
 variable "nifi" {
-  description = "Size of the NiFi hosts; see module nifi."
+  description = "Size of the NiFi host; see module nifi."
   type = object({
-    instance_type      = string
-    root_volume_gib    = optional(number)
-    data_volume_gib    = optional(number)
-    min                = number
-    max                = number
-    desired            = number
-    target_cpu_percent = optional(number)
+    instance_type   = string
+    root_volume_gib = optional(number)
+    data_volume_gib = optional(number)
+    min             = number
+    max             = number
+    desired         = number
   })
 }
 

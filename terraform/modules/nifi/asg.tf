@@ -75,11 +75,10 @@ resource "aws_launch_template" "this" {
 }
 
 resource "aws_autoscaling_group" "this" {
-  name     = "${var.env}-nifi"
-  min_size = var.sizing.min
-  max_size = var.sizing.max
-  # Where load decides how many there are, the last word is not the declaration's: a host that goes takes its data along.
-  desired_capacity          = var.sizing.target_cpu_percent == null ? var.sizing.desired : null
+  name                      = "${var.env}-nifi"
+  min_size                  = var.sizing.min
+  max_size                  = var.sizing.max
+  desired_capacity          = var.sizing.desired
   vpc_zone_identifier       = var.subnet_ids
   target_group_arns         = [aws_lb_target_group.this.arn, aws_lb_target_group.ingest.arn]
   health_check_type         = "EC2"
@@ -102,22 +101,6 @@ resource "aws_autoscaling_group" "this" {
       key                 = tag.key
       value               = tag.value
       propagate_at_launch = true
-    }
-  }
-}
-
-resource "aws_autoscaling_policy" "cpu" {
-  count = var.sizing.target_cpu_percent == null ? 0 : 1
-
-  name                   = "${var.env}-nifi-cpu"
-  autoscaling_group_name = aws_autoscaling_group.this.name
-  policy_type            = "TargetTrackingScaling"
-
-  target_tracking_configuration {
-    target_value = var.sizing.target_cpu_percent
-
-    predefined_metric_specification {
-      predefined_metric_type = "ASGAverageCPUUtilization"
     }
   }
 }

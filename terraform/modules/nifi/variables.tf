@@ -60,7 +60,7 @@ variable "ami_id" {
 }
 
 variable "sizing" {
-  description = "Instance type, volumes (GiB) and numbers of hosts; target tracking stays off until the hosts form a cluster."
+  description = "Instance type, volumes (GiB) and numbers of hosts. NiFi is not clustered here: one."
   type = object({
     instance_type       = string
     root_volume_gib     = optional(number, 20)
@@ -68,7 +68,6 @@ variable "sizing" {
     min                 = number
     max                 = number
     desired             = number
-    target_cpu_percent  = optional(number)
     health_check_grace  = optional(number, 900)
     detailed_monitoring = optional(bool, true)
   })
@@ -76,11 +75,6 @@ variable "sizing" {
   validation {
     condition     = var.sizing.min <= var.sizing.desired && var.sizing.desired <= var.sizing.max
     error_message = "sizing must hold min <= desired <= max."
-  }
-
-  validation {
-    condition     = var.sizing.target_cpu_percent == null || var.sizing.max > var.sizing.min
-    error_message = "Target tracking (target_cpu_percent) needs max > min."
   }
 }
 

@@ -114,20 +114,24 @@ variable "deletion_protection" {
 }
 
 variable "nifi" {
-  description = "Size of the NiFi hosts; see module nifi."
+  description = "Size of the NiFi host; see module nifi."
   type = object({
-    instance_type      = string
-    root_volume_gib    = optional(number)
-    data_volume_gib    = optional(number)
-    min                = number
-    max                = number
-    desired            = number
-    target_cpu_percent = optional(number)
+    instance_type   = string
+    root_volume_gib = optional(number)
+    data_volume_gib = optional(number)
+    min             = number
+    max             = number
+    desired         = number
   })
 
   validation {
     condition     = var.nifi.max == 1
     error_message = "nifi.max must be 1: NiFi is not clustered here, and a second host would have flows and users of its own."
+  }
+
+  validation {
+    condition     = var.nifi.min >= 1
+    error_message = "nifi.min must be 1: a group that may be empty can lose its only host, data volume included."
   }
 }
 

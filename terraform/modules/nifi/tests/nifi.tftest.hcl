@@ -34,10 +34,10 @@ run "hosts_are_hardened" {
   }
 }
 
-run "one_host_and_no_scaling_until_told" {
+run "one_host" {
   assert {
-    condition     = aws_autoscaling_group.this.min_size == 1 && aws_autoscaling_group.this.max_size == 1 && length(aws_autoscaling_policy.cpu) == 0
-    error_message = "DEV is one host"
+    condition     = aws_autoscaling_group.this.min_size == 1 && aws_autoscaling_group.this.max_size == 1 && aws_autoscaling_group.this.desired_capacity == 1
+    error_message = "one host, and another one when it is gone"
   }
 
   assert {
@@ -118,17 +118,6 @@ run "without_agents_nothing_is_fetched" {
   }
 }
 
-run "a_cluster_follows_the_load" {
-  variables {
-    sizing = { instance_type = "m6i.large", min = 2, max = 4, desired = 2, target_cpu_percent = 60 }
-  }
-
-  assert {
-    condition     = aws_autoscaling_policy.cpu[0].target_tracking_configuration[0].target_value == 60
-    error_message = "target tracking by variable"
-  }
-}
-
 run "refuses_more_hosts_than_the_maximum" {
   variables {
     sizing = { instance_type = "t3.large", min = 1, max = 1, desired = 2 }
@@ -152,13 +141,5 @@ run "example_one_node" {
 
   module {
     source = "./examples/one-node"
-  }
-}
-
-run "example_scaling_cluster" {
-  command = plan
-
-  module {
-    source = "./examples/scaling-cluster"
   }
 }

@@ -115,6 +115,15 @@ run "refuses_a_second_nifi_host" {
   expect_failures = [var.nifi]
 }
 
+run "refuses_a_group_that_may_be_empty" {
+  variables {
+    nifi = { instance_type = "t3.large", min = 0, max = 1, desired = 1 }
+  }
+
+  command         = plan
+  expect_failures = [var.nifi]
+}
+
 run "refuses_an_account_that_is_none" {
   variables {
     account_id = "dev"
