@@ -4,9 +4,9 @@ locals {
   dags_arn    = "arn:${local.partition}:s3:::${local.dags_bucket}"
   dags_prefix = "dags"
 
-  # What Python and test runs leave behind is no DAG.
+  # What Python, test runs and editors leave behind is no DAG: the same as module dataplatform.aws.s3_folder leaves out (_s3_folder.py).
   dags = toset([
-    for path in fileset(var.dags_directory, "**") : path if !can(regex("(^|/)(__pycache__|\\.[a-z]+_cache)/|\\.pyc$", path))
+    for path in fileset(var.dags_directory, "**") : path if !can(regex("(^|/)(__pycache__|\\.[^/]*_cache)/|(\\.pyc|\\.swp|~)$", path))
   ])
 }
 

@@ -13,9 +13,9 @@ locals {
     gold   = "s3://${var.buckets["gold"]}/warehouse"
   }
 
-  # What Python and test runs leave behind is no job.
+  # What Python, test runs and editors leave behind is no job: the same as module dataplatform.aws.s3_folder leaves out (_s3_folder.py).
   artifacts = toset([
-    for path in fileset(var.jobs_directory, "**") : path if !can(regex("(^|/)(__pycache__|\\.[a-z]+_cache)/|\\.pyc$", path))
+    for path in fileset(var.jobs_directory, "**") : path if !can(regex("(^|/)(__pycache__|\\.[^/]*_cache)/|(\\.pyc|\\.swp|~)$", path))
   ])
 }
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from ansible_collections.dataplatform.aws.plugins.module_utils import _aws
 
 DIGEST = "sha256"
-# What Python and editors leave behind.
-IGNORED = ("*.pyc", "*~", "*.swp")
-IGNORED_FOLDERS = ("__pycache__",)
+# What Python, test runs and editors leave behind.
+IGNORED = ("*.pyc", "*.swp", "*~")
+IGNORED_FOLDERS = ("__pycache__", ".*_cache")
 
 
 class FolderError(Exception):
@@ -95,6 +95,8 @@ def _digest(client: t.Any, bucket: str, key: str) -> str:
 
 
 def _ignored(path: Path) -> bool:
-    return any(fnmatch.fnmatch(path.name, pattern) for pattern in IGNORED) or any(
-        part in IGNORED_FOLDERS for part in path.parts
-    )
+    return _like(path.name, IGNORED) or any(_like(folder, IGNORED_FOLDERS) for folder in path.parent.parts)
+
+
+def _like(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)

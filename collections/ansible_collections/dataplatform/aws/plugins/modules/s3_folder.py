@@ -24,7 +24,7 @@ options:
     type: str
     required: true
   directory:
-    description: The local folder. Folders in it are included, and what Python and editors leave behind is not.
+    description: The local folder. Folders in it are included, and what Python, test runs and editors leave behind is not.
     type: path
     required: true
   keep:
