@@ -99,7 +99,7 @@ variable "log_days" {
 }
 
 variable "deletion_protection" {
-  description = "Whether the balancer, buckets with objects and CAs resist `terraform destroy`."
+  description = "Whether balancer, database and buckets with objects resist `terraform destroy`; it also keeps a final snapshot, and CAs and data key can be restored for 30 days instead of 7."
   type        = bool
   default     = true
 }
