@@ -53,6 +53,7 @@ variable "interface_endpoints" {
   description = "Services with an interface endpoint in the VPC: those that hosts call. Each costs about 8 USD per month and zone."
   type        = set(string)
   default     = ["acm-pca", "ec2messages", "emr-serverless", "glue", "logs", "monitoring", "secretsmanager", "sns", "ssm", "ssmmessages", "sts"]
+  nullable    = false
 }
 
 variable "allowed_cidrs" {

@@ -25,7 +25,7 @@ module "networking" {
   vpc_cidr            = var.vpc_cidr
   availability_zones  = var.availability_zones
   nat_gateway_mode    = var.nat_gateway_mode
-  interface_endpoints = coalesce(var.interface_endpoints, local.interface_endpoints)
+  interface_endpoints = var.interface_endpoints
   allowed_cidrs       = var.allowed_cidrs
   certificate_arn     = var.certificate_arn
   hosted_zone_id      = var.hosted_zone_id
@@ -148,8 +148,4 @@ locals {
   https_port       = 8443
   ingest_edge_port = 9444
   agents           = { for name, agent in var.agents : name => { key = aws_s3_object.agent[name].key, sha256 = agent.sha256 } }
-
-  interface_endpoints = toset([
-    "acm-pca", "ec2messages", "emr-serverless", "glue", "logs", "monitoring", "secretsmanager", "sns", "ssm", "ssmmessages", "sts",
-  ])
 }

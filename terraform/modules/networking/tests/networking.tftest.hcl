@@ -69,6 +69,19 @@ run "one_nat_gateway" {
   }
 }
 
+run "unset_endpoints_are_the_default" {
+  command = plan
+
+  variables {
+    interface_endpoints = null
+  }
+
+  assert {
+    condition     = contains(keys(aws_vpc_endpoint.interface), "ssmmessages") && length(aws_vpc_endpoint.interface) == 11
+    error_message = "the platform hands on what an environment leaves unset"
+  }
+}
+
 run "a_nat_gateway_per_zone" {
   variables {
     availability_zones = ["eu-central-1a", "eu-central-1b", "eu-central-1c"]
