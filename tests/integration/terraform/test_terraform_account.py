@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +48,26 @@ def client(credentials: Callable[[str], dict[str, str]]) -> Callable[[str], Any]
         return session.client(service, endpoint_url=given["AWS_ENDPOINT_URL"])
 
     return make
+
+
+def test_by_hand_as_the_readme_says(
+    sources: Callable[[str], Path], providers: dict[str, str], credentials: Callable[[str], dict[str, str]]
+) -> None:
+    folder = sources("by-hand") / "bootstrap"
+    block = re.search(r"```sh\n(.+?)```", (folder / "README.md").read_text(), re.DOTALL)
+    assert block
+    assert ACCOUNT in block[1]
+    variables = {**providers, **credentials(ACCOUNT), "TF_VAR_s3_use_path_style": "true", "TF_INPUT": "0"}
+    done = subprocess.run(
+        ["bash", "-ec", block[1]],
+        cwd=folder,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"dataplatform-tfstate-{ACCOUNT}-eu-central-1" in done.stdout
 
 
 @pytest.fixture(scope="module")
