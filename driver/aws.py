@@ -7,6 +7,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import boto3
@@ -18,6 +20,17 @@ from driver.errors import DriverError
 
 CREDENTIALS_FIX = "put credentials of that account into the environment (aws sso login, AWS_PROFILE, an OIDC role, …)"
 NETWORK_FIX = "look at the network, or at the endpoint"
+# What S3 says of a conditional write: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+UNCLAIMED = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey")
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """An object, and how many seconds ago it was written: by S3's own clock, whatever this machine's says."""
+
+    body: bytes
+    etag: str
+    age: float
 
 
 @contextmanager
@@ -109,21 +122,38 @@ class Account:
                     return None
                 raise
 
-    def put_object(self, bucket: str, key: str, body: bytes, once: bool = False) -> bool:
-        """Write an object. With ``once``, only when there is none: False means there was one."""
-        condition = {"IfNoneMatch": "*"} if once else {}
+    def put_object(self, bucket: str, key: str, body: bytes) -> None:
+        with answering(f"s3://{bucket}/{key}"):
+            self.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+
+    def claim(self, bucket: str, key: str, body: bytes, etag: str | None = None) -> str | None:
+        """Write an object if there is none, or with ``etag`` if it is still that one. Its ETag; None: it is not so."""
+        condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         with answering(f"s3://{bucket}/{key}"):
             try:
-                self.client("s3").put_object(Bucket=bucket, Key=key, Body=body, **condition)
+                return str(self.client("s3").put_object(Bucket=bucket, Key=key, Body=body, **condition)["ETag"])
             except ClientError as error:
-                if once and error.response["Error"]["Code"] in ("PreconditionFailed", "ConditionalRequestConflict"):
-                    return False
+                if error.response["Error"]["Code"] in UNCLAIMED:
+                    return None
                 raise
-        return True
 
-    def delete_object(self, bucket: str, key: str) -> None:
+    def claimed(self, bucket: str, key: str) -> Claimed | None:
+        """An object that somebody claims; None when there is none."""
         with answering(f"s3://{bucket}/{key}"):
-            self.client("s3").delete_object(Bucket=bucket, Key=key)
+            try:
+                found = self.client("s3").get_object(Bucket=bucket, Key=key)
+            except ClientError as error:
+                if _status(error) == 404:
+                    return None
+                raise
+            said = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
+            return Claimed(found["Body"].read(), found["ETag"], (said - found["LastModified"]).total_seconds())
+
+    def delete_object(self, bucket: str, key: str, etag: str | None = None) -> None:
+        """Remove an object; with ``etag``, only that one."""
+        condition = {"IfMatch": etag} if etag else {}
+        with answering(f"s3://{bucket}/{key}"):
+            self.client("s3").delete_object(Bucket=bucket, Key=key, **condition)
 
     def platform(self, env: str, document: str = "platform") -> dict[str, Any] | None:
         """The platform document that Terraform wrote; None before the first apply.

@@ -68,6 +68,6 @@ def approved(run: Run, terraform: Terraform, file: Path) -> tuple[Path, str]:
         if approved_facts.get(name) != value:
             raise Refused(f"{file}: its {name} is {approved_facts.get(name)}, but now it is {value}", again)
     mark = f"{run.env}/plans/{facts['sha256']}"
-    if not run.account.put_object(state.bucket(run), mark, json.dumps({"applied": now()}).encode(), once=True):
+    if not run.account.claim(state.bucket(run), mark, json.dumps({"applied": now()}).encode()):
         raise Refused(f"{file} was applied before", again)
     return file, str(facts["sha256"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from driver import conduct, fleets, lake, people
+import contextlib
+
+from driver import conduct, fleets, lake, lease, people
 from driver.errors import CHANGES, DONE
 from driver.run import Run
 from driver.stages import STAGES, configuration, evidence, preflight
@@ -14,9 +16,11 @@ def run(run: Run) -> int:
     preflight.reaches_hosts(run, chosen)
     if "configuration" in chosen:
         configuration.choose(run, chosen)
-    for name, work in chosen.items():
-        with run.stage(name) as stage:
-            work(run, stage)
+    with contextlib.nullcontext(lambda: None) if run.options.check else lease.held(run) as take:
+        for name, work in chosen.items():
+            take()
+            with run.stage(name) as stage:
+                work(run, stage)
     with run.stage("evidence") as stage:
         evidence.run(run, stage)
     summary(run)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from driver import approval, conduct, spark, state
+from driver import approval, conduct, lease, spark, state
 from driver.aws import answering
 from driver.errors import DONE, Refused
 from driver.run import Run
@@ -51,7 +51,8 @@ def _close(run: Run) -> int:
 
 
 def _destroy(run: Run) -> None:
-    with run.stage("infrastructure") as stage, holding(run):
+    with lease.held(run) as take, run.stage("infrastructure") as stage, holding(run):
+        take()
         terraform, _ = state.prepared(run)
         plan = run.folder / "destroy.tfplan"
         try:

@@ -53,7 +53,7 @@ data "aws_iam_policy_document" "state" {
   statement {
     sid       = "StateLock"
     actions   = ["s3:DeleteObject", "s3:PutObject"]
-    resources = ["${local.state_bucket}/${var.env}/terraform.tfstate.tflock"]
+    resources = [for key in ["terraform.tfstate.tflock", "run.json"] : "${local.state_bucket}/${var.env}/${key}"]
   }
 
   statement {

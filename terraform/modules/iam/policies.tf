@@ -135,9 +135,16 @@ data "aws_iam_policy_document" "issuer" {
     resources = ["${local.state_bucket}/${var.env}/terraform.tfstate.tflock"]
   }
 
+  # Who runs the runner.
   statement {
-    sid       = "ReadStateLock"
-    actions   = ["kms:Decrypt"]
+    sid       = "RunLease"
+    actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+    resources = ["${local.state_bucket}/${var.env}/run.json"]
+  }
+
+  statement {
+    sid       = "StateKey"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
     resources = [local.keys]
 
     condition {

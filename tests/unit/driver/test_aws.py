@@ -38,7 +38,7 @@ def test_whose_a_bucket_is(account: Account, s3: Stubber, status: int, whose: st
 
 def test_a_second_writer_of_the_one_object_is_told(account: Account, s3: Stubber) -> None:
     s3.add_client_error("put_object", "PreconditionFailed", http_status_code=412)
-    assert account.put_object("states", "mark", b"", once=True) is False
+    assert account.claim("states", "mark", b"") is None
     s3.add_client_error("put_object", "PreconditionFailed", http_status_code=412)
     with pytest.raises(DriverError, match=r"s3://states/mark: .*PreconditionFailed"):
         account.put_object("states", "mark", b"")
