@@ -24,6 +24,10 @@ NETWORK_FIX = "look at the network, or at the endpoint"
 UNCLAIMED = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey")
 
 
+class NotAllowed(DriverError):
+    """The credentials may not do this."""
+
+
 @dataclass(frozen=True)
 class Claimed:
     """An object, and how many seconds ago it was written: by S3's own clock, whatever this machine's says."""
@@ -98,7 +102,9 @@ class Account:
             try:
                 self.client("s3").head_bucket(Bucket=name)
             except ClientError as error:
-                return "taken" if _status(error) in (301, 403) else "free"
+                if _status(error) not in (301, 403, 404):
+                    raise
+                return "free" if _status(error) == 404 else "taken"
         return "ours"
 
     def bucket_key(self, name: str) -> str | None:
@@ -127,7 +133,11 @@ class Account:
             self.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
 
     def claim(self, bucket: str, key: str, body: bytes, etag: str | None = None) -> str | None:
-        """Write an object if there is none, or with ``etag`` if it is still that one. Its ETag; None: it is not so."""
+        """Write an object if there is none, or with ``etag`` if it is still that one. Its ETag; None: it is not so, or
+        somebody writes it at this moment.
+
+        :raises NotAllowed: the credentials may not write it
+        """
         condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         with answering(f"s3://{bucket}/{key}"):
             try:
@@ -135,6 +145,8 @@ class Account:
             except ClientError as error:
                 if error.response["Error"]["Code"] in UNCLAIMED:
                     return None
+                if _status(error) == 403:
+                    raise NotAllowed(f"s3://{bucket}/{key}: {error}", CREDENTIALS_FIX) from None
                 raise
 
     def claimed(self, bucket: str, key: str) -> Claimed | None:

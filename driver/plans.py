@@ -45,13 +45,10 @@ def _facts(run: Run, terraform: Terraform, plan: Path) -> dict[str, Any]:
     }
 
 
-def approved(run: Run, terraform: Terraform, file: Path) -> tuple[Path, str]:
-    """Check that an approved plan file is for this environment, this source and the present state, and mark it as used.
+def approved(run: Run, terraform: Terraform, file: Path) -> str:
+    """Check that an approved plan file is for this environment, this source and the present state.
 
-    A first plan has no prior state, so Terraform itself would apply it twice: the mark in the state bucket forbids
-    that.
-
-    :returns: the plan file and its SHA-256
+    :returns: its SHA-256
     :raises Refused: says what does not fit
     """
     try:
@@ -61,13 +58,25 @@ def approved(run: Run, terraform: Terraform, file: Path) -> tuple[Path, str]:
         raise Refused(
             f"{file} is no plan of this runner: {error}", f"make one: {run.options.command} plan --out FILE"
         ) from None
-    again = f"make a new one and have it approved: {run.options.command} plan --out FILE"
+    again = _again(run)
     for name, value in facts.items():
         if name == "differences" and approved_facts.get(name) != value:
             raise Refused(f"{file}: the files that differ from the commit are not those that it was made with", again)
         if approved_facts.get(name) != value:
             raise Refused(f"{file}: its {name} is {approved_facts.get(name)}, but now it is {value}", again)
-    mark = f"{run.env}/plans/{facts['sha256']}"
+    return str(facts["sha256"])
+
+
+def use(run: Run, file: Path, digest: str) -> None:
+    """Mark an approved plan as used, just before it is: a first plan has no prior state, and Terraform itself would
+    apply it twice.
+
+    :raises Refused: it was used before
+    """
+    mark = f"{run.env}/plans/{digest}"
     if not run.account.claim(state.bucket(run), mark, json.dumps({"applied": now()}).encode()):
-        raise Refused(f"{file} was applied before", again)
-    return file, str(facts["sha256"])
+        raise Refused(f"{file} was applied before", _again(run))
+
+
+def _again(run: Run) -> str:
+    return f"make a new one and have it approved: {run.options.command} plan --out FILE"

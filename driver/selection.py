@@ -34,15 +34,18 @@ def tags(run: Run, playbooks: Sequence[str]) -> None:
         )
 
 
-def hosts(run: Run) -> None:
-    """:raises Refused: (a part of) the limit that matches no host of the inventory"""
+def hosts(run: Run) -> list[str]:
+    """The hosts that the limit means now: a pattern of Ansible's own.
+
+    :raises Refused: (a part of) it matches no host of the inventory
+    """
     limit = run.options.limit
     inventory = f"--inventory={run.project.inventory(run.env)}"
     # (A limit that matches nobody is an error of Ansible's; a part of one is a warning.)
     matched, said = _ansible(run, ["ansible", "all", inventory, f"--limit={limit}", "--list-hosts"], good=NOBODY)
     lost = UNMATCHED.findall(said)
     if MATCHED.search(matched) and not lost:
-        return
+        return [line.strip() for line in matched.splitlines() if line.strip() and not MATCHED.search(line)]
     found = json.loads(_ansible(run, ["ansible-inventory", inventory, "--list"])[0])
     names = sorted(found.pop("_meta", {}).get("hostvars", {}))
     groups = sorted(set(found) - {"all", "ungrouped"})

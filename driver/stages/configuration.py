@@ -25,12 +25,13 @@ def choose(run: Run, stages: Collection[str]) -> None:
 
 
 def run(run: Run, stage: Stage) -> None:
+    limit = None
     if run.options.limit:
         try:
-            selection.hosts(run)
+            limit = ",".join(selection.hosts(run))  # by name: localhost, which belongs to them, changes patterns
         except Refused as error:  # it was there before the stages that made hosts
             raise DriverError(error.message, error.fix) from None
-    outcome = playbooks.play_together(run, of(run), tags=run.options.tags, limit=run.options.limit)
+    outcome = playbooks.play_together(run, of(run), tags=run.options.tags, limit=limit)
     stage.detail = playbooks.changed(outcome)
 
 

@@ -106,11 +106,12 @@ def _plan_and_apply(run: Run, terraform: Terraform) -> Outcome:
 
 
 def _apply_approved(run: Run, terraform: Terraform, file: Path) -> Outcome:
-    plan, digest = plans.approved(run, terraform, file)
+    digest = plans.approved(run, terraform, file)
     run.record.facts["plan_sha256"] = digest
-    _stop_spark(run, terraform, plan)
+    _stop_spark(run, terraform, file)
+    plans.use(run, file, digest)
     with preparation.beside(run) as applied, noting(run, applied) as done:
-        outcome = terraform.apply(plan, done)
+        outcome = terraform.apply(file, done)
     outcome.changes = dict(run.record.terraform)  # an approved plan's own lines were another run's
     return outcome
 

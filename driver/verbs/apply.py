@@ -21,6 +21,7 @@ def run(run: Run) -> int:
             take()
             with run.stage(name) as stage:
                 work(run, stage)
+        take()
     with run.stage("evidence") as stage:
         evidence.run(run, stage)
     summary(run)

@@ -66,12 +66,12 @@ def _destroy(run: Run) -> None:
                     f"run {run.options.command}, then this again",
                 )
             _approve(run, outcome)
-            if guarded:
-                outcome = _lift_protection(run, terraform, plan)
-            run.progress.expect(sum(outcome.changes.values()))
             # (The platform document names the application too, and goes first.)
             for identifier in spark.applications(found):
                 spark.stop(run, identifier, cancel=True)
+            if guarded:
+                outcome = _lift_protection(run, terraform, plan)
+            run.progress.expect(sum(outcome.changes.values()))
             with noting(run) as done:
                 terraform.apply(plan, done)
             # Last: what Terraform refuses to destroy goes on with its keys and passwords.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from driver import conduct
+from driver import conduct, lease
 from driver.errors import DONE
 from driver.run import Run
 from driver.stages import STAGES, evidence, preflight
@@ -12,8 +12,10 @@ from driver.verbs import apply
 def run(run: Run) -> int:
     conduct.begin(run)
     preflight.reaches_hosts(run, ("verification",))
-    with run.stage("verification") as stage:
-        STAGES["verification"](run, stage)
+    with lease.held(run) as take:
+        take()
+        with run.stage("verification") as stage:
+            STAGES["verification"](run, stage)
     with run.stage("evidence") as stage:
         evidence.run(run, stage)
     if run.record.lake:

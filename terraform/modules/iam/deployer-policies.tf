@@ -53,7 +53,7 @@ data "aws_iam_policy_document" "state" {
   statement {
     sid       = "StateLock"
     actions   = ["s3:DeleteObject", "s3:PutObject"]
-    resources = [for key in ["terraform.tfstate.tflock", "run.json"] : "${local.state_bucket}/${var.env}/${key}"]
+    resources = ["${local.state_bucket}/${var.env}/terraform.tfstate.tflock"]
   }
 
   statement {
@@ -114,6 +114,12 @@ data "aws_iam_policy_document" "apply" {
     sid       = "WriteState"
     actions   = ["s3:PutObject"]
     resources = [for key in ["terraform.tfstate", "plans/*"] : "${local.state_bucket}/${var.env}/${key}"]
+  }
+
+  statement {
+    sid       = "RunLease"
+    actions   = ["s3:DeleteObject", "s3:PutObject"]
+    resources = ["${local.state_bucket}/${var.env}/run.json"]
   }
 
   statement {

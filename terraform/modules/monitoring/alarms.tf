@@ -1,5 +1,6 @@
 locals {
   minute = 60
+  hour   = 3600
   day    = 86400
   alb    = { LoadBalancer = var.alb_suffix }
 
@@ -65,8 +66,9 @@ locals {
       period      = local.minute
       periods     = 1
     }
-    # Published by each run that keeps certificates (the module trust_store_revocation); a list is replaced when 3.5 days are left. Silence is
-    # the alarm: whoever should run that does not.
+    # Published by each run that keeps certificates (the module trust_store_revocation), which replaces a list when 3.5 days are left. Silence is
+    # the alarm: whoever should run that does not. By the hour, since CloudWatch looks for data in some periods more than it is asked to judge.
+    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
     revocation-list-lapses = {
       description = "The revocation list in the balancer's trust store is not kept: when it lapses nobody is let in. Run the stage certificates"
       namespace   = local.namespace
@@ -75,8 +77,8 @@ locals {
       dimensions  = {}
       comparison  = "LessThanThreshold"
       threshold   = 3
-      period      = local.day
-      periods     = 2
+      period      = local.hour
+      periods     = 48
       missing     = "breaching"
     }
   }

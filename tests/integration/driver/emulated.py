@@ -54,11 +54,13 @@ class Emulated:
     def _wait(self) -> None:
         deadline = time.monotonic() + 60
         while True:
+            assert self.process
+            assert self.process.poll() is None, "the account's server ended"
             try:
                 urllib.request.urlopen(f"{self.endpoint}/_rehearsal/ready", timeout=2).close()
                 return
             except OSError:
-                if time.monotonic() > deadline or (self.process and self.process.poll() is not None):
+                if time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
 

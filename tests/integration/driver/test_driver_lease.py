@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from botocore.stub import Stubber
 
 from driver import lease, state
 from driver.aws import Account
 from driver.errors import DriverError, Refused
 from driver.lease import Lease
+from driver.project import private_folder
 from tests.integration.driver.runner import ACCOUNT, INFRASTRUCTURE
 from tests.support.rehearsal import wait_for
 from tests.unit.driver.fakes import fake_run
@@ -36,6 +38,7 @@ def at(account, tmp_path):
         run, shown = fake_run(tmp_path / checkout)
         keys = account.credentials(ACCOUNT)
         run.__dict__["account"] = Account({**keys, "AWS_ENDPOINT_URL": account.endpoint}, "eu-central-1")
+        run.folder = private_folder(run.folder.with_name(f"run-{len(made)}"))
         made.append(Lease(run))
         made[-1].shown = shown
         return made[-1]
@@ -85,7 +88,7 @@ def test_a_run_that_gives_no_sign_of_life_loses_it_and_learns_who_has_it(states,
     monkeypatch.setattr(lease, "DEAD", 0.0)
     second.take()
     assert "took over" in second.shown.getvalue()
-    first._renew_now()
+    first._renew()
     with pytest.raises(DriverError, match=r"dev was taken over by \S+@\S+ \(apply"):
         first.take()
     first.release()
@@ -95,11 +98,48 @@ def test_a_run_that_gives_no_sign_of_life_loses_it_and_learns_who_has_it(states,
 def test_it_is_renewed_and_nobody_takes_it_over(states, at, monkeypatch):
     s3, name = states
     monkeypatch.setattr(lease, "RENEW", 0.1)
+    first, second = at("one"), at("two")
+    first.take()
+    began = s3.get_object(Bucket=name, Key=KEY)
+    wait_for(lambda: s3.get_object(Bucket=name, Key=KEY)["LastModified"] > began["LastModified"], 30, "a renewal")
+    monkeypatch.setattr(lease, "DEAD", 60.0)
+    with pytest.raises(Refused):
+        second.take()
+    first.take()
+
+
+def test_an_answer_that_was_lost_is_no_take_over(states, at):
+    """botocore asks again when a connection breaks, and S3 refuses what it has already done."""
     first = at("one")
     first.take()
-    began = s3.get_object(Bucket=name, Key=KEY)["ETag"]
-    wait_for(lambda: s3.get_object(Bucket=name, Key=KEY)["ETag"] != began, 30, "a renewal")
+    first._claim(first.etag)
+    first._renew()
     first.take()
+    first.release()
+    assert keys(states) == []
+
+
+def test_a_run_that_slept_looks_before_it_goes_on(states, at, monkeypatch):
+    first, second = at("one"), at("two")
+    first.take()
+    monkeypatch.setattr(lease, "DEAD", 0.0)
+    second.take()
+    first._renewed -= 3 * lease.RENEW
+    with pytest.raises(DriverError, match="was taken over by"):
+        first.take()
+
+
+def test_who_may_not_write_there_is_told_and_goes_on(states, at, monkeypatch):
+    """An environment whose roles are from before the lease."""
+    first = at("one")
+    client = first.run.account.client("s3")
+    with Stubber(client) as stub:
+        stub.add_response("head_bucket", {})
+        stub.add_client_error("put_object", "AccessDenied", http_status_code=403)
+        first.take()
+    assert "another machine is not kept out: s3://" in first.shown.getvalue()
+    first.take()
+    assert keys(states) == [KEY]
 
 
 def test_a_run_elsewhere_is_refused_before_anything_changes(run):

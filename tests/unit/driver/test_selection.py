@@ -47,6 +47,19 @@ def test_a_limit_that_matches_no_host(chosen, limit, lost):
     assert refused.value.fix == "there are the groups airflow, nifi and the hosts i-1, i-2"
 
 
+@pytest.mark.parametrize(
+    ("limit", "names"),
+    [("nifi:airflow", "i-1,i-2"), ("!i-1", "i-2"), ("all:&nifi", "i-1"), ("nifi,airflow", "i-1,i-2")],
+)
+def test_the_hosts_that_a_pattern_means_are_played_on_by_name(chosen, monkeypatch, limit, names):
+    """Beside localhost `!i-1` would mean localhost alone."""
+    played = []
+    monkeypatch.setattr(configuration.playbooks, "play_together", lambda *_, limit, **__: played.append(limit))
+    monkeypatch.setattr(configuration.playbooks, "changed", lambda outcome: "")
+    configuration.run(chosen(limit=limit), Stage())
+    assert played == [names]
+
+
 def test_a_limit_where_there_are_no_hosts(chosen, tmp_path):
     (tmp_path / "inventories" / "dev" / "hosts.yml").write_text("all: {}\n")
     with pytest.raises(Refused, match="no host of dev is nifi") as refused:
