@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
@@ -12,31 +13,48 @@ from driver.aws import Account
 from driver.errors import DriverError, Refused
 from driver.lease import Lease
 from driver.project import private_folder
+from tests.integration.driver.emulated import Emulated
 from tests.integration.driver.runner import ACCOUNT, INFRASTRUCTURE
 from tests.support.rehearsal import wait_for
 from tests.unit.driver.fakes import fake_run
 
 KEY = "dev/run.json"
+NUMBERS = itertools.count(222200000001)
+
+
+@pytest.fixture(scope="module")
+def account():
+    """One server for all tests of this file."""
+    emulated = Emulated()
+    yield emulated
+    emulated.stop()
 
 
 @pytest.fixture
-def states(account):
+def number():
+    """An AWS account of the test's own."""
+    return f"{next(NUMBERS)}"
+
+
+@pytest.fixture
+def states(account, number):
     """The account's state bucket."""
-    s3 = account.client("s3", ACCOUNT)
-    name = f"dataplatform-tfstate-{ACCOUNT}-eu-central-1"
+    s3 = account.client("s3", number)
+    name = f"dataplatform-tfstate-{number}-eu-central-1"
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     return s3, name
 
 
 @pytest.fixture
-def at(account, tmp_path):
+def at(account, number, tmp_path):
     """Leases of runs in several checkouts, each with what it has shown."""
     made = []
 
     def new(checkout: str) -> Lease:
         run, shown = fake_run(tmp_path / checkout)
-        keys = account.credentials(ACCOUNT)
+        run.environment.account_id = number
+        keys = account.credentials(number)
         run.__dict__["account"] = Account({**keys, "AWS_ENDPOINT_URL": account.endpoint}, "eu-central-1")
         run.folder = private_folder(run.folder.with_name(f"run-{len(made)}"))
         made.append(Lease(run))
@@ -65,11 +83,11 @@ def test_another_checkouts_run_is_refused_until_the_first_has_ended(states, at):
     assert keys(states) == [KEY]
 
 
-def test_without_a_state_bucket_there_is_nothing_to_take_yet(account, at):
+def test_without_a_state_bucket_there_is_nothing_to_take_yet(account, number, at):
     first = at("one")
     first.take()
     assert first.etag is None
-    s3 = account.client("s3", ACCOUNT)
+    s3 = account.client("s3", number)
     s3.create_bucket(Bucket=state.bucket(first.run), CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     first.take()
     assert first.etag

@@ -129,7 +129,7 @@ def test_a_wrong_request_is_refused_before_anything_is_changed(
     assert len(kept["TrustStoreRevocations"]) == 1
     # An alarm hears from it, or rings.
     said = account.client("cloudwatch").list_metrics(Namespace="DataPlatform/dev")["Metrics"]
-    assert [metric["MetricName"] for metric in said] == ["trust_store_revocation_list_days"]
+    assert {metric["MetricName"] for metric in said} == {"trust_store_revocation_list_days"}
 
 
 def test_what_cannot_be_exported_says_why(account: Account, play: Play, tmp_path: Path) -> None:
