@@ -66,7 +66,7 @@ def sandbox(unit: str) -> None:
 
 def memory(unit: str) -> int:
     """Proportional set size of the unit's processes in MB: shared pages count once."""
-    lines = [line for _, shares in about(unit, "smaps_rollup") for line in shares.splitlines()]
+    lines = [line for pid, shares in about(unit, "smaps_rollup") for line in shares.splitlines()]
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) // 1024
 
 
