@@ -182,9 +182,7 @@ class Account:
 
     def group(self, name: str) -> tuple[int, list[str]]:
         """The desired capacity of an Auto Scaling group, and the ids of its instances in service."""
-        with answering(f"the Auto Scaling group {name}"):
-            client = self.client("autoscaling")
-            groups = client.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+        groups = self._groups(name)
         if not groups:
             return 0, []
         instances = groups[0]["Instances"]
@@ -195,15 +193,18 @@ class Account:
 
     def outdated(self, name: str) -> list[str]:
         """Ids of an Auto Scaling group's instances with another version of the launch template than its own."""
-        with answering(f"the Auto Scaling group {name}"):
-            client = self.client("autoscaling")
-            groups = client.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
         return [
             instance["InstanceId"]
-            for group in groups
+            for group in self._groups(name)
             for instance in group["Instances"]
             if instance.get("LaunchTemplate", {}).get("Version") != group["LaunchTemplate"]["Version"]
         ]
+
+    def _groups(self, name: str) -> list[dict[str, Any]]:
+        """The Auto Scaling group of that name, or nothing."""
+        with answering(f"the Auto Scaling group {name}"):
+            client = self.client("autoscaling")
+            return list(client.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"])
 
     def running(self, ids: list[str]) -> list[dict[str, Any]]:
         """Those of the instances that are there: id, private IP, zone, state."""

@@ -60,6 +60,8 @@ data "aws_iam_policy_document" "nifi_trigger" {
 }
 
 data "aws_iam_policy_document" "airflow" {
+  source_policy_documents = [data.aws_iam_policy_document.metrics.json]
+
   statement {
     sid       = "TriggerNifi"
     actions   = ["sts:AssumeRole"]
@@ -166,20 +168,5 @@ data "aws_iam_policy_document" "airflow" {
     sid       = "Logs"
     actions   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:GetLogEvents", "logs:PutLogEvents"]
     resources = ["${local.log_groups}/airflow:*"]
-  }
-
-  # PutMetricData knows no resources: the namespace is the limit (CloudWatch, service authorization reference).
-  statement {
-    #checkov:skip=CKV_AWS_111:Limited by namespace
-    #checkov:skip=CKV_AWS_356:Limited by namespace
-    sid       = "Metrics"
-    actions   = ["cloudwatch:PutMetricData"]
-    resources = ["*"]
-
-    condition {
-      test     = "StringEquals"
-      variable = "cloudwatch:namespace"
-      values   = ["DataPlatform/${var.env}"]
-    }
   }
 }

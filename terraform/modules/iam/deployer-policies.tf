@@ -44,6 +44,8 @@ locals {
 
 # Reads the state and holds its lock; both roles need that.
 data "aws_iam_policy_document" "state" {
+  source_policy_documents = [data.aws_iam_policy_document.state_key.json]
+
   statement {
     sid       = "State"
     actions   = ["s3:GetObject"]
@@ -54,18 +56,6 @@ data "aws_iam_policy_document" "state" {
     sid       = "StateLock"
     actions   = ["s3:DeleteObject", "s3:PutObject"]
     resources = ["${local.state_bucket}/${var.env}/terraform.tfstate.tflock"]
-  }
-
-  statement {
-    sid       = "StateKey"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-    resources = [local.keys]
-
-    condition {
-      test     = "ForAnyValue:StringEquals"
-      variable = "kms:ResourceAliases"
-      values   = [local.state_key]
-    }
   }
 }
 
@@ -107,19 +97,13 @@ data "aws_iam_policy_document" "apply" {
   #checkov:skip=CKV_AWS_110:It makes the platform's roles; a GitHub environment with approval stands before it
   #checkov:skip=CKV_AWS_111:Limited to the environment's names, the region and calls without resources
   #checkov:skip=CKV_AWS_356:Limited to the environment's names, the region and calls without resources
-  source_policy_documents = [data.aws_iam_policy_document.plan.json]
+  source_policy_documents = [data.aws_iam_policy_document.plan.json, data.aws_iam_policy_document.run_lease.json]
 
   # Below plans/ it marks each approved plan as used.
   statement {
     sid       = "WriteState"
     actions   = ["s3:PutObject"]
     resources = [for key in ["terraform.tfstate", "plans/*"] : "${local.state_bucket}/${var.env}/${key}"]
-  }
-
-  statement {
-    sid       = "RunLease"
-    actions   = ["s3:DeleteObject", "s3:PutObject"]
-    resources = ["${local.state_bucket}/${var.env}/run.json"]
   }
 
   statement {

@@ -1,4 +1,6 @@
 data "aws_iam_policy_document" "nifi" {
+  source_policy_documents = [data.aws_iam_policy_document.metrics.json]
+
   statement {
     sid       = "Archives"
     actions   = ["s3:GetObject"]
@@ -96,25 +98,14 @@ data "aws_iam_policy_document" "nifi" {
     actions   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
     resources = ["${local.log_groups}/nifi:*"]
   }
-
-  # PutMetricData knows no resources: the namespace is the limit (CloudWatch, service authorization reference).
-  statement {
-    #checkov:skip=CKV_AWS_111:Limited by namespace
-    #checkov:skip=CKV_AWS_356:Limited by namespace
-    sid       = "Metrics"
-    actions   = ["cloudwatch:PutMetricData"]
-    resources = ["*"]
-
-    condition {
-      test     = "StringEquals"
-      variable = "cloudwatch:namespace"
-      values   = ["DataPlatform/${var.env}"]
-    }
-  }
 }
 
 data "aws_iam_policy_document" "issuer" {
-  source_policy_documents = [var.issue_users_policy]
+  # Metrics: for how long the revocation list still lasts.
+  source_policy_documents = [
+    var.issue_users_policy, data.aws_iam_policy_document.metrics.json, data.aws_iam_policy_document.state_key.json,
+    data.aws_iam_policy_document.run_lease.json,
+  ]
 
   statement {
     sid       = "Registry"
@@ -133,25 +124,6 @@ data "aws_iam_policy_document" "issuer" {
     sid       = "SeeStateLock"
     actions   = ["s3:GetObject"]
     resources = ["${local.state_bucket}/${var.env}/terraform.tfstate.tflock"]
-  }
-
-  # Who runs the runner.
-  statement {
-    sid       = "RunLease"
-    actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
-    resources = ["${local.state_bucket}/${var.env}/run.json"]
-  }
-
-  statement {
-    sid       = "StateKey"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-    resources = [local.keys]
-
-    condition {
-      test     = "ForAnyValue:StringEquals"
-      variable = "kms:ResourceAliases"
-      values   = [local.state_key]
-    }
   }
 
   statement {
@@ -186,21 +158,6 @@ data "aws_iam_policy_document" "issuer" {
     sid       = "Inventory"
     actions   = ["autoscaling:DescribeAutoScalingGroups", "ec2:DescribeInstances", "elasticloadbalancing:DescribeTargetHealth"]
     resources = ["*"]
-  }
-
-  # For how long the list still lasts. PutMetricData knows no resources: the namespace is the limit.
-  statement {
-    #checkov:skip=CKV_AWS_111:Limited by namespace
-    #checkov:skip=CKV_AWS_356:Limited by namespace
-    sid       = "Metrics"
-    actions   = ["cloudwatch:PutMetricData"]
-    resources = ["*"]
-
-    condition {
-      test     = "StringEquals"
-      variable = "cloudwatch:namespace"
-      values   = ["DataPlatform/${var.env}"]
-    }
   }
 
   statement {
